@@ -1,0 +1,11 @@
+//! The wire format that the eBPF programs and the agent share: one definition for both sides.
+//!
+//! A record is a [`Header`], then the fixed part of its [`RecordKind`] (if it has one), then any
+//! number of sections: a [`SectionHeader`] followed by its bytes, padded to [`ALIGNMENT`].
+#![no_std]
+
+mod offsets;
+mod record;
+
+pub use offsets::Offsets;
+pub use record::*;

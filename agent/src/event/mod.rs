@@ -1,0 +1,225 @@
+//! What happened: an [`Event`] is one decoded record of the kernel side.
+//!
+//! An event borrows the bytes of its record, so decoding allocates nothing.
+
+mod identity;
+mod kernel_path;
+mod kind;
+
+pub use identity::{BootTime, CgroupId, Comm, Gid, Pid, ProcessKey, Tid, Uid};
+pub use kernel_path::KernelPath;
+pub use kind::{EventSet, EventType};
+
+use std::net::IpAddr;
+
+/// One thing that a thread did.
+#[derive(Clone, Debug)]
+pub struct Event<'r> {
+    /// The event's name in the rule language; `None` for records that only feed the state.
+    pub event_type: EventType,
+    /// Who did it and when.
+    pub origin: Origin,
+    /// What is special to this kind of event.
+    pub payload: Payload<'r>,
+}
+
+/// Who caused an event, and when: true even if every earlier event was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// When it happened.
+    pub time: BootTime,
+    /// The process (thread group).
+    pub process: ProcessKey,
+    /// The thread.
+    pub tid: Tid,
+    /// The process that is the real parent now (after re-parenting: the reaper).
+    pub parent: ProcessKey,
+    /// The process id in the process's own pid namespace.
+    pub vpid: Pid,
+    /// The thread id in the process's own pid namespace.
+    pub vtid: Tid,
+    /// Process group, in the host's pid namespace.
+    pub pgid: Pid,
+    /// Session, in the host's pid namespace.
+    pub sid: Pid,
+    /// Process group, in the process's own pid namespace.
+    pub vpgid: Pid,
+    /// Session, in the process's own pid namespace.
+    pub vsid: Pid,
+    /// Effective user.
+    pub uid: Uid,
+    /// Effective group.
+    pub gid: Gid,
+    /// The audit login uid; `Uid::UNSET` when nobody logged in.
+    pub loginuid: Uid,
+    /// The controlling terminal as an encoded device number, 0 for none.
+    pub tty: u32,
+    /// The cgroup (v2, or the v1 controller that the sensor chose).
+    pub cgroup: CgroupId,
+    /// The thread's name.
+    pub comm: Comm,
+    /// CPU number.
+    pub cpu: u32,
+    /// The system call's return value; `None` for an event that has none.
+    pub result: Option<i64>,
+}
+
+/// The part of an event that differs by kind.
+#[derive(Clone, Debug)]
+pub enum Payload<'r> {
+    /// A program was started.
+    Exec(Exec<'r>),
+    /// An exec that failed: the process is still the old program.
+    ExecFailed(ExecFailed<'r>),
+    /// A process was created by `origin.process`.
+    Fork(Fork),
+    /// The last thread of a process ended.
+    Exit(Exit),
+    /// A file was opened, or was not.
+    Open(Open<'r>),
+    /// A socket was connected, or was not.
+    Connect(Connect<'r>),
+    /// A cgroup was made; not an event of the rule language.
+    CgroupCreated(CgroupCreated<'r>),
+}
+
+/// A string taken from user memory or the kernel, with what is known to be missing from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Text<'r> {
+    /// The bytes; hostile: any byte but NUL may be in them.
+    pub bytes: &'r [u8],
+    /// More was there than fits the limit.
+    pub truncated: bool,
+}
+
+/// NUL-separated strings, as the kernel keeps argv and the environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strings<'r> {
+    /// The strings, each ended by a NUL (the last one may lack it).
+    pub bytes: &'r [u8],
+    /// More was there than fits the limit.
+    pub truncated: bool,
+}
+
+/// A successful exec.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exec<'r> {
+    /// The executable as the kernel opened it (for a script: the interpreter).
+    pub exe_path: Option<KernelPath<'r>>,
+    /// The working directory.
+    pub cwd: Option<KernelPath<'r>>,
+    /// The path as passed to the call.
+    pub filename: Text<'r>,
+    /// argv, including argv[0].
+    pub args: Strings<'r>,
+    /// The environment.
+    pub env: Strings<'r>,
+    /// The cgroup's path from the root of its hierarchy.
+    pub cgroup_path: Option<KernelPath<'r>>,
+    /// The thread id that called exec, when it was not the leader (it becomes the leader).
+    pub old_tid: Option<Tid>,
+}
+
+/// A failed exec.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExecFailed<'r> {
+    /// The path as passed to the call.
+    pub filename: Text<'r>,
+    /// argv as passed.
+    pub args: Strings<'r>,
+}
+
+/// A new process.
+#[derive(Clone, Copy, Debug)]
+pub struct Fork {
+    /// The child.
+    pub child: ProcessKey,
+    /// The child's pid in its own pid namespace.
+    pub child_vpid: Pid,
+    /// The parent that the kernel gave the child (differs with `CLONE_PARENT`).
+    pub child_parent: ProcessKey,
+    /// The clone flags.
+    pub flags: u64,
+    /// The child's cgroup (differs with `CLONE_INTO_CGROUP`).
+    pub child_cgroup: CgroupId,
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Exit {
+    /// The status as `wait(2)` gives it.
+    pub status: u32,
+}
+
+/// An open of the open family.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Open<'r> {
+    /// The path as passed to the call.
+    pub path: Text<'r>,
+    /// The directory a relative path starts from (cwd or dirfd); absent for an absolute path.
+    pub base: Option<KernelPath<'r>>,
+    /// The path of the file that was really opened, from the process's root; absent on failure.
+    pub opened: Option<KernelPath<'r>>,
+    /// The flags as the kernel defines them (`O_*` of the architecture).
+    pub flags: u32,
+    /// The mode of a file to be created.
+    pub mode: u32,
+    /// `i_mode` of the opened file: type and permission bits; 0 on failure.
+    pub inode_mode: u32,
+    /// Device number of the opened file as the kernel encodes it internally (20 bits of minor).
+    pub dev: u32,
+    /// Inode number of the opened file.
+    pub inode: u64,
+}
+
+/// A connect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connect<'r> {
+    /// The socket's file descriptor.
+    pub fd: i32,
+    /// What it connects, from the kernel's socket.
+    pub socket: Option<Socket<'r>>,
+    /// The destination as passed to the call, when it is an internet address.
+    pub passed: Option<(IpAddr, u16)>,
+    /// The path as passed to the call, when it is a unix address.
+    pub passed_unix: Text<'r>,
+}
+
+/// A connected socket, as the kernel knows it.
+#[derive(Clone, Copy, Debug)]
+pub enum Socket<'r> {
+    /// IPv4 or IPv6.
+    Inet {
+        /// Our end.
+        local: (IpAddr, u16),
+        /// The other end.
+        remote: (IpAddr, u16),
+        /// `IPPROTO_*`.
+        protocol: u16,
+        /// `SOCK_*`.
+        socket_type: u16,
+    },
+    /// A unix socket.
+    Unix {
+        /// The peer's path; an abstract name starts with NUL.
+        path: Text<'r>,
+        /// Kernel addresses of our and the other socket, 0 when there is none.
+        pointers: (u64, u64),
+        /// `SOCK_*`.
+        socket_type: u16,
+    },
+    /// Any other family.
+    Other {
+        /// `AF_*`.
+        family: u16,
+    },
+}
+
+/// A cgroup came into being.
+#[derive(Clone, Copy, Debug)]
+pub struct CgroupCreated<'r> {
+    /// Its id.
+    pub cgroup: CgroupId,
+    /// Its path from the root of its hierarchy.
+    pub path: Text<'r>,
+}

@@ -1,0 +1,8 @@
+//! Every field that a rule can name.
+//!
+//! [`registry`] says which fields there are, of which type and with which argument. The other
+//! modules, one a class, say how a value is computed.
+
+mod value;
+
+pub use value::{FieldArgument, FieldSource, FieldUse, Value};

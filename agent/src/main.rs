@@ -1,0 +1,2 @@
+//! The binary `peregrine`.
+fn main() {}
