@@ -9,6 +9,8 @@ pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod container;
+pub mod default_rules;
+pub mod escape;
 pub mod event;
 pub mod fields;
 pub mod http;
