@@ -18,3 +18,4 @@ pub mod metrics;
 pub mod rules;
 pub mod sensor;
 pub mod state;
+pub mod version;

@@ -23,6 +23,7 @@ use prometheus::{
 
 use crate::event::EventType;
 use crate::rules::Priority;
+use crate::version::VERSION;
 
 /// The latency histogram's upper bounds, in seconds.
 const LATENCY_BUCKETS: [f64; 13] = [
@@ -200,7 +201,7 @@ impl Metrics {
                 kind: Kind::Gauge,
                 labels: &["version"],
             },
-            || vec![Sample::count([env!("CARGO_PKG_VERSION").to_owned()], 1)],
+            || vec![Sample::count([VERSION.to_owned()], 1)],
         )?;
         let started = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         self.register(
