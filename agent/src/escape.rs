@@ -99,7 +99,9 @@ mod tests {
     #[test]
     fn a_log_line_keeps_its_quotes() {
         let mut out = String::new();
-        write!(EscapingWriter(&mut out), "a \"b\\c\"\n{}", "\u{1b}[m").unwrap();
+        EscapingWriter(&mut out)
+            .write_str("a \"b\\c\"\n\u{1b}[m")
+            .unwrap();
         assert_eq!(out, "a \"b\\c\"\\n\\u001b[m");
     }
 }

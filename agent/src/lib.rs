@@ -14,6 +14,7 @@ pub mod escape;
 pub mod event;
 pub mod fields;
 pub mod http;
+pub mod logging;
 pub mod metrics;
 pub mod rules;
 pub mod sensor;

@@ -21,7 +21,7 @@ pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap()
 const IDLE_FLUSH: Duration = Duration::from_secs(1);
 
 /// While a sink keeps failing, it is said again after this time.
-const FAILURE_LOG_INTERVAL: Duration = Duration::from_secs(60);
+const FAILURE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a sink's queue carries.
 enum Message {
@@ -128,9 +128,9 @@ impl Dispatcher {
             .into_iter()
             .filter(|(_, answer)| {
                 let rest = deadline.saturating_duration_since(Instant::now());
-                !answer
+                answer
                     .as_ref()
-                    .is_some_and(|answer| answer.recv_timeout(rest).is_ok())
+                    .is_none_or(|answer| answer.recv_timeout(rest).is_err())
             })
             .map(|(sink, _)| sink)
             .collect()

@@ -15,23 +15,26 @@ use tokio::time::{Sleep, sleep};
 
 /// Connections served at the same time; further ones wait in the kernel's backlog. Kubelet and a
 /// few Prometheus servers need a handful.
-const CONNECTIONS: usize = 32;
+pub(super) const CONNECTIONS: usize = 32;
 
 /// How long a connection may live, idle or not. A client that keeps its connection open connects
 /// anew; one that sends or reads a byte at a time gives its place up.
-const LIFETIME: Duration = Duration::from_secs(10);
+pub(super) const LIFETIME: Duration = Duration::from_secs(10);
 
 /// Accepts a bounded number of connections.
 pub(super) struct BoundedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    lifetime: Duration,
 }
 
 impl BoundedListener {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    /// At most so many connections at once, none living longer than `lifetime`.
+    pub(super) fn new(listener: TcpListener, connections: usize, lifetime: Duration) -> Self {
         Self {
             listener,
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
+            places: Arc::new(Semaphore::new(connections)),
+            lifetime,
         }
     }
 }
@@ -46,7 +49,7 @@ impl Listener for BoundedListener {
         let (stream, address) = Listener::accept(&mut self.listener).await;
         let connection = Connection {
             stream,
-            end: Box::pin(sleep(LIFETIME)),
+            end: Box::pin(sleep(self.lifetime)),
             _place: place,
         };
         (connection, address)
@@ -57,7 +60,7 @@ impl Listener for BoundedListener {
     }
 }
 
-/// A connection that ends by itself after [`LIFETIME`].
+/// A connection that ends by itself when its time is over.
 pub(super) struct Connection {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
@@ -101,5 +104,38 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn silent_clients_give_their_places_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = BoundedListener::new(listener, 2, Duration::from_millis(100));
+        tokio::spawn(async { axum::serve(listener, axum::Router::new()).await });
+        let ended = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
+            let clients: Vec<_> = (0..4)
+                .map(|_| std::net::TcpStream::connect(address).unwrap())
+                .collect();
+            // Nobody sends a byte: two are served and time out, then the other two.
+            for mut client in clients {
+                client
+                    .set_read_timeout(Some(Duration::from_secs(10)))
+                    .unwrap();
+                assert_eq!(client.read(&mut [0; 16]).unwrap(), 0);
+            }
+            started.elapsed()
+        })
+        .await
+        .unwrap();
+        assert!(ended >= Duration::from_millis(200), "{ended:?}");
     }
 }

@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use crate::config::Webserver;
 use crate::metrics::Metrics;
 use crate::version::Versions;
-use connection::BoundedListener;
+use connection::{BoundedListener, CONNECTIONS, LIFETIME};
 
 /// The web server could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +32,8 @@ use connection::BoundedListener;
 pub enum HttpError {
     /// The address could not be bound.
     #[error(
-        "the web server cannot listen on {address}: set webserver.listen_port or \
-         webserver.listen_address to one that is free, or webserver.enabled to false"
+        "the web server cannot listen on {address} (change webserver.listen_port or \
+         webserver.listen_address, or set webserver.enabled to false)"
     )]
     Bind {
         /// The configured address.
@@ -96,12 +96,12 @@ impl Server {
         }
         let router = router.with_state(Shared { metrics, readiness });
         let (stopping, stopped) = tokio::sync::oneshot::channel();
-        let serving = axum::serve(BoundedListener::new(self.listener), router)
-            .with_graceful_shutdown(async move {
-                shutdown.await;
-                // The receiver is gone only if nobody waits for it any more.
-                let _ = stopping.send(());
-            });
+        let listener = BoundedListener::new(self.listener, CONNECTIONS, LIFETIME);
+        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+            shutdown.await;
+            // The receiver is gone only if nobody waits for it any more.
+            let _ = stopping.send(());
+        });
         let grace_over = async {
             let _ = stopped.await;
             tokio::time::sleep(GRACE).await;
