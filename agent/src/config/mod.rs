@@ -255,7 +255,7 @@ impl Config {
             buffered_outputs: top.switch("buffered_outputs", false),
             outputs_queue_capacity: {
                 let mut queue = top.section("outputs_queue");
-                let capacity = queue.number("capacity", 0, 0..=10_000_000);
+                let capacity = queue.number("capacity", 0, 0..=1_000_000);
                 queue.finish();
                 size(capacity).unwrap_or(DEFAULT_CAPACITY)
             },
