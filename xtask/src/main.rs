@@ -1,5 +1,6 @@
 //! Everything a developer of Peregrine runs: `cargo xtask COMMAND`.
 
+mod bench;
 mod build;
 mod lint;
 mod run;
@@ -40,6 +41,12 @@ enum Command {
         /// Only end-to-end tests whose name contains this
         filter: Option<String>,
     },
+    /// Measure what the agent costs: per system call, in memory, until it is ready
+    Bench {
+        /// How often everything is measured; the table shows medians
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Format and lints
     Lint,
 }
@@ -50,6 +57,7 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(drop),
         Command::Run { arguments } => run::run(&arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Bench { rounds } => bench::run(rounds),
         Command::Lint => lint::run(),
     };
     match outcome {

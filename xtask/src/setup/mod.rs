@@ -23,6 +23,7 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
     if scope == Scope::Everything {
         packages::ensure(packages::FOR_TESTS)?;
         tracefs::ensure()?;
+        crate::tool::say("everything that the build and the tests need is there");
     }
     Ok(())
 }
