@@ -148,8 +148,7 @@ impl CgroupHierarchies {
     ) -> Confirmation {
         let mut result = Confirmation::Unknown;
         for line in membership.lines() {
-            // A path that leaves the reader's own cgroup namespace cannot be looked up.
-            if line.path.starts_with(b"/..") {
+            if leaves_namespace(line.path) {
                 continue;
             }
             let Some(mount) = self.mounts.iter().find(|mount| mount.serves(line)) else {
@@ -181,11 +180,19 @@ impl Mount {
 
     /// A cgroup's id is the inode number of its directory.
     fn id_of(&self, path: &[u8]) -> Option<CgroupId> {
+        if leaves_namespace(path) {
+            return None;
+        }
         let relative = path.strip_prefix(b"/")?;
         fs::metadata(self.directory.join(OsStr::from_bytes(relative)))
             .ok()
             .map(|directory| CgroupId(directory.ino()))
     }
+}
+
+/// Whether a path leads out of the reader's own cgroup namespace: such a one cannot be looked up.
+fn leaves_namespace(path: &[u8]) -> bool {
+    path.split(|byte| *byte == b'/').any(|part| part == b"..")
 }
 
 #[cfg(test)]

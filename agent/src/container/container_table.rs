@@ -113,18 +113,13 @@ impl ContainerTable {
             return self.learn(cgroup, path);
         }
         self.stats.proc_reads += 1;
-        let entry = if let Some(identity) = self.ask_process(cgroup, pid) {
-            Entry {
-                identity: identity.map(Arc::new),
-                knowledge: Knowledge::Proc,
-            }
-        } else {
+        let entry = self.ask_process(cgroup, pid).unwrap_or_else(|| {
             self.stats.proc_failures += 1;
             Entry {
                 identity: None,
                 knowledge: Knowledge::Failed(failures + 1),
             }
-        };
+        });
         self.store(cgroup, entry)
     }
 
@@ -167,8 +162,9 @@ impl ContainerTable {
         (cgroup, self.store(cgroup, entry))
     }
 
-    /// `None` if the process is gone or in another cgroup by now; `Some(None)` for the host.
-    fn ask_process(&self, cgroup: CgroupId, pid: Pid) -> Option<Option<ContainerIdentity>> {
+    /// The entry of a cgroup by what a process in it shows; `None` if the process is gone or in
+    /// another cgroup by now.
+    fn ask_process(&self, cgroup: CgroupId, pid: Pid) -> Option<Entry> {
         let file = File::open(self.proc_root.join(format!("{pid}/cgroup"))).ok()?;
         let mut text = Vec::new();
         file.take(MEMBERSHIP_LIMIT).read_to_end(&mut text).ok()?;
@@ -177,7 +173,10 @@ impl ContainerTable {
         }
         let membership = CgroupMembership::new(&text);
         match self.hierarchies.confirm(membership, cgroup) {
-            Confirmation::Confirmed | Confirmation::Unknown => Some(membership.container()),
+            Confirmation::Confirmed | Confirmation::Unknown => Some(Entry {
+                identity: membership.container().map(Arc::new),
+                knowledge: Knowledge::Proc,
+            }),
             Confirmation::Refuted => None,
         }
     }

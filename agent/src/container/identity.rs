@@ -311,128 +311,165 @@ mod tests {
         ContainerIdentity::from_cgroup_path(fill(path).as_bytes())
     }
 
+    /// Path, runtime, id, and whether the container is one of the pod's.
+    const LAYOUTS: &[(&str, Runtime, &str, bool)] = &[
+        // Docker: cgroupfs, systemd, own parent, inside another hierarchy's prefix.
+        ("/docker/ID", Runtime::Docker, "ID", false),
+        (
+            "/system.slice/docker-ID.scope",
+            Runtime::Docker,
+            "ID",
+            false,
+        ),
+        ("/outer/prefix/docker/ID", Runtime::Docker, "ID", false),
+        ("/batch/jobs/ID", Runtime::Docker, "ID", false),
+        ("/batch.slice/docker-ID.scope", Runtime::Docker, "ID", false),
+        // The container divides its own cgroup.
+        ("/docker/ID/init.scope", Runtime::Docker, "ID", false),
+        (
+            "/docker/ID/system.slice/ssh.service",
+            Runtime::Docker,
+            "ID",
+            false,
+        ),
+        // containerd by itself.
+        ("/default/ID", Runtime::Containerd, "ID", false),
+        ("/k8s.io/ID", Runtime::Containerd, "ID", false),
+        ("/default/redis-1", Runtime::Containerd, "redis-1", false),
+        ("/default/my.job_2", Runtime::Containerd, "my.job_2", false),
+        (
+            "/system.slice/nerdctl-ID.scope",
+            Runtime::Containerd,
+            "ID",
+            false,
+        ),
+        // Kubernetes with containerd: cgroupfs, systemd, mixed.
+        ("/kubepods/podPOD/ID", Runtime::Containerd, "ID", true),
+        (
+            "/kubepods/besteffort/podPOD/ID",
+            Runtime::Containerd,
+            "ID",
+            true,
+        ),
+        (
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podPODSLICE.slice/cri-containerd-ID.scope",
+            Runtime::Containerd,
+            "ID",
+            true,
+        ),
+        (
+            "/kubepods.slice/kubepods-podPODSLICE.slice/cri-containerd-ID.scope",
+            Runtime::Containerd,
+            "ID",
+            true,
+        ),
+        (
+            "/system.slice/containerd.service/kubepods-burstable-podPODSLICE.slice:cri-containerd:ID",
+            Runtime::Containerd,
+            "ID",
+            true,
+        ),
+        // Kubernetes with Docker.
+        (
+            "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podPODSLICE.slice/docker-ID.scope",
+            Runtime::Docker,
+            "ID",
+            true,
+        ),
+        // Kubernetes with CRI-O.
+        (
+            "/kubepods/burstable/podPOD/crio-ID",
+            Runtime::CriO,
+            "ID",
+            true,
+        ),
+        (
+            "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podPODSLICE.slice/crio-ID.scope",
+            Runtime::CriO,
+            "ID",
+            true,
+        ),
+        (
+            "/kubepods.slice/kubepods-podPODSLICE.slice/crio-ID.scope/container",
+            Runtime::CriO,
+            "ID",
+            true,
+        ),
+        // podman, root and not, cgroupfs, systemd, split, with crun's payload group.
+        ("/libpod_parent/libpod-ID", Runtime::Podman, "ID", false),
+        (
+            "/machine.slice/libpod-ID.scope",
+            Runtime::Podman,
+            "ID",
+            false,
+        ),
+        (
+            "/machine.slice/libpod-ID.scope/container",
+            Runtime::Podman,
+            "ID",
+            false,
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
+            Runtime::Podman,
+            "ID",
+            false,
+        ),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/libpod_parent/libpod-ID",
+            Runtime::Podman,
+            "ID",
+            false,
+        ),
+        (
+            "/system.slice/web.service/libpod-payload-ID",
+            Runtime::Podman,
+            "ID",
+            false,
+        ),
+        // LXC.
+        ("/lxc.payload.web1", Runtime::Lxc, "web1", false),
+        (
+            "/lxc.payload.web1/system.slice/cron.service",
+            Runtime::Lxc,
+            "web1",
+            false,
+        ),
+        ("/lxc/web1", Runtime::Lxc, "web1", false),
+        ("/lxc.payload/web1", Runtime::Lxc, "web1", false),
+        // runc by itself.
+        ("/ID", Runtime::Unknown, "ID", false),
+        ("/user.slice/runc-ID.scope", Runtime::Unknown, "ID", false),
+        // Nested: the inner one.
+        ("/docker/OTHER/docker/ID", Runtime::Docker, "ID", false),
+        (
+            "/docker/OTHER/kubelet/kubepods/besteffort/podPOD/ID",
+            Runtime::Containerd,
+            "ID",
+            true,
+        ),
+        (
+            "/docker/OTHER/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-podPODSLICE.slice/cri-containerd-ID.scope",
+            Runtime::Containerd,
+            "ID",
+            true,
+        ),
+        // A container inside a pod's container still is in the pod only by the outer one.
+        (
+            "/kubepods/podPOD/OTHER/docker/ID",
+            Runtime::Docker,
+            "ID",
+            false,
+        ),
+        // A removed cgroup, a path whose start is unknown, one seen from another namespace.
+        ("/docker/ID (deleted)", Runtime::Docker, "ID", false),
+        ("kubepods/podPOD/ID", Runtime::Containerd, "ID", true),
+        ("/../../kubepods/podPOD/ID", Runtime::Containerd, "ID", true),
+    ];
+
     #[test]
     fn every_runtime_and_driver() {
-        use Runtime::{Containerd, CriO, Docker, Lxc, Podman, Unknown};
-        for (path, runtime, id, in_pod) in [
-            // Docker: cgroupfs, systemd, own parent, inside another hierarchy's prefix.
-            ("/docker/ID", Docker, "ID", false),
-            ("/system.slice/docker-ID.scope", Docker, "ID", false),
-            ("/outer/prefix/docker/ID", Docker, "ID", false),
-            ("/batch/jobs/ID", Docker, "ID", false),
-            ("/batch.slice/docker-ID.scope", Docker, "ID", false),
-            // The container divides its own cgroup.
-            ("/docker/ID/init.scope", Docker, "ID", false),
-            ("/docker/ID/system.slice/ssh.service", Docker, "ID", false),
-            // containerd by itself.
-            ("/default/ID", Containerd, "ID", false),
-            ("/k8s.io/ID", Containerd, "ID", false),
-            ("/default/redis-1", Containerd, "redis-1", false),
-            ("/default/my.job_2", Containerd, "my.job_2", false),
-            ("/system.slice/nerdctl-ID.scope", Containerd, "ID", false),
-            // Kubernetes with containerd: cgroupfs, systemd, mixed.
-            ("/kubepods/podPOD/ID", Containerd, "ID", true),
-            ("/kubepods/besteffort/podPOD/ID", Containerd, "ID", true),
-            (
-                "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podPODSLICE.slice/cri-containerd-ID.scope",
-                Containerd,
-                "ID",
-                true,
-            ),
-            (
-                "/kubepods.slice/kubepods-podPODSLICE.slice/cri-containerd-ID.scope",
-                Containerd,
-                "ID",
-                true,
-            ),
-            (
-                "/system.slice/containerd.service/kubepods-burstable-podPODSLICE.slice:cri-containerd:ID",
-                Containerd,
-                "ID",
-                true,
-            ),
-            // Kubernetes with Docker.
-            (
-                "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podPODSLICE.slice/docker-ID.scope",
-                Docker,
-                "ID",
-                true,
-            ),
-            // Kubernetes with CRI-O.
-            ("/kubepods/burstable/podPOD/crio-ID", CriO, "ID", true),
-            (
-                "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podPODSLICE.slice/crio-ID.scope",
-                CriO,
-                "ID",
-                true,
-            ),
-            (
-                "/kubepods.slice/kubepods-podPODSLICE.slice/crio-ID.scope/container",
-                CriO,
-                "ID",
-                true,
-            ),
-            // podman, root and not, cgroupfs, systemd, split, with crun's payload group.
-            ("/libpod_parent/libpod-ID", Podman, "ID", false),
-            ("/machine.slice/libpod-ID.scope", Podman, "ID", false),
-            (
-                "/machine.slice/libpod-ID.scope/container",
-                Podman,
-                "ID",
-                false,
-            ),
-            (
-                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
-                Podman,
-                "ID",
-                false,
-            ),
-            (
-                "/user.slice/user-1000.slice/user@1000.service/libpod_parent/libpod-ID",
-                Podman,
-                "ID",
-                false,
-            ),
-            (
-                "/system.slice/web.service/libpod-payload-ID",
-                Podman,
-                "ID",
-                false,
-            ),
-            // LXC.
-            ("/lxc.payload.web1", Lxc, "web1", false),
-            (
-                "/lxc.payload.web1/system.slice/cron.service",
-                Lxc,
-                "web1",
-                false,
-            ),
-            ("/lxc/web1", Lxc, "web1", false),
-            ("/lxc.payload/web1", Lxc, "web1", false),
-            // runc by itself.
-            ("/ID", Unknown, "ID", false),
-            ("/user.slice/runc-ID.scope", Unknown, "ID", false),
-            // Nested: the inner one.
-            ("/docker/OTHER/docker/ID", Docker, "ID", false),
-            (
-                "/docker/OTHER/kubelet/kubepods/besteffort/podPOD/ID",
-                Containerd,
-                "ID",
-                true,
-            ),
-            (
-                "/docker/OTHER/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-podPODSLICE.slice/cri-containerd-ID.scope",
-                Containerd,
-                "ID",
-                true,
-            ),
-            // A container inside a pod's container still is in the pod only by the outer one.
-            ("/kubepods/podPOD/OTHER/docker/ID", Docker, "ID", false),
-            // A removed cgroup, a path whose start is unknown, one seen from another namespace.
-            ("/docker/ID (deleted)", Docker, "ID", false),
-            ("kubepods/podPOD/ID", Containerd, "ID", true),
-            ("/../../kubepods/podPOD/ID", Containerd, "ID", true),
-        ] {
+        for &(path, runtime, id, in_pod) in LAYOUTS {
             let found = identity(path).unwrap_or_else(|| panic!("no container in {path}"));
             assert_eq!(found.full_id(), fill(id), "{path}");
             assert_eq!(found.runtime, runtime, "{path}");

@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::process::ProcessIds;
-use crate::event::{Comm, Gid, Pid, ProcessKey, Uid};
+use crate::event::{Comm, Pid, ProcessKey, Uid};
 
 /// Longest environment kept, in bytes.
 pub(super) const ENV_LIMIT: usize = 4096;
@@ -117,7 +117,7 @@ impl ProcReader {
         };
         Ok(Snapshot {
             key: stat.key(pid),
-            parent: Pid(stat.ppid),
+            parent: Pid(stat.parent),
             comm: stat.comm,
             ids,
             exe_path,
@@ -171,7 +171,7 @@ impl ProcReader {
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     comm: Comm,
-    ppid: u32,
+    parent: u32,
     pgid: u32,
     sid: u32,
     tty: u32,
@@ -184,7 +184,7 @@ impl Stat {
     }
 }
 
-/// proc_pid_stat(5). The name is in parentheses and can hold any byte, parentheses too: it ends at
+/// `proc_pid_stat(5)`. The name is in parentheses and can hold any byte, parentheses too: it ends at
 /// the last one.
 fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let open = memchr::memchr(b'(', stat)?;
@@ -195,7 +195,7 @@ fn parse_stat(stat: &[u8]) -> Option<Stat> {
         .get(close + 1..)?
         .split(u8::is_ascii_whitespace)
         .filter(|field| !field.is_empty());
-    let ppid = number(fields.nth(1)?)?;
+    let parent = number(fields.nth(1)?)?;
     let pgid = number(fields.next()?)?;
     let sid = number(fields.next()?)?;
     // Printed as a signed number, though it is a device number.
@@ -203,7 +203,7 @@ fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let start_ticks = number(fields.nth(14)?)?;
     Some(Stat {
         comm,
-        ppid,
+        parent,
         pgid,
         sid,
         tty: tty.cast_unsigned(),
@@ -211,7 +211,7 @@ fn parse_stat(stat: &[u8]) -> Option<Stat> {
     })
 }
 
-/// proc_pid_status(5). The kernel escapes the newlines in the name, so a line is a line.
+/// `proc_pid_status(5)`. The kernel escapes the newlines in the name, so a line is a line.
 fn parse_status(status: &[u8], ids: &mut ProcessIds) {
     for line in status.split(|byte| *byte == b'\n') {
         let Some(colon) = memchr::memchr(b':', line) else {
@@ -226,9 +226,9 @@ fn parse_status(status: &[u8], ids: &mut ProcessIds) {
             b"Uid" => set(&mut ids.uid.0, values.nth(1)),
             b"Gid" => set(&mut ids.gid.0, values.nth(1)),
             // From the reader's namespace inwards.
-            b"NStgid" => set(&mut ids.vpid.0, values.last()),
-            b"NSpgid" => set(&mut ids.vpgid.0, values.last()),
-            b"NSsid" => set(&mut ids.vsid.0, values.last()),
+            b"NStgid" => set(&mut ids.vpid.0, values.next_back()),
+            b"NSpgid" => set(&mut ids.vpgid.0, values.next_back()),
+            b"NSsid" => set(&mut ids.vsid.0, values.next_back()),
             _ => {}
         }
     }
@@ -258,7 +258,10 @@ mod tests {
         assert_eq!(snapshot.parent, Pid(std::os::unix::process::parent_id()));
         assert_eq!(
             snapshot.cwd.unwrap(),
-            std::env::current_dir().unwrap().as_os_str().as_encoded_bytes()
+            std::env::current_dir()
+                .unwrap()
+                .as_os_str()
+                .as_encoded_bytes()
         );
         let first = std::env::args_os().next().unwrap();
         assert!(
@@ -283,7 +286,7 @@ mod tests {
             stat,
             Stat {
                 comm: Comm::from_bytes(b"a) R 1 (\n"),
-                ppid: 5,
+                parent: 5,
                 pgid: 6,
                 sid: 8,
                 tty: 34816,
@@ -300,7 +303,7 @@ mod tests {
               NSpid:\t901\t13\t2\nNSpgid:\t900\t0\nNSsid:\t800\n",
             &mut ids,
         );
-        assert_eq!((ids.uid, ids.gid), (Uid(2), Gid(6)));
+        assert_eq!((ids.uid, ids.gid), (Uid(2), crate::event::Gid(6)));
         assert_eq!((ids.vpid, ids.vpgid, ids.vsid), (Pid(1), Pid(0), Pid(800)));
     }
 

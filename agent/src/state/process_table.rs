@@ -95,6 +95,9 @@ impl<'t> Subject<'t> {
 /// caused before its exit are read after it.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The smallest table: less could not hold one process and its ancestors.
+const MIN_LIMIT: usize = 2 * MAX_ANCESTORS;
+
 /// The longest line of ancestors that is followed.
 const MAX_ANCESTORS: usize = 64;
 
@@ -108,7 +111,7 @@ impl ProcessTable {
     /// What all arguments, environments and paths may take together, in bytes.
     pub const DEFAULT_TEXT_LIMIT: usize = 12 * 1024 * 1024;
 
-    /// An empty table of at most `limit` processes.
+    /// An empty table of at most `limit` processes (but room for 128 at least).
     ///
     /// `proc_root` is a mount of the host's procfs: `/proc`, or inside a container
     /// `$HOST_ROOT/proc`.
@@ -119,7 +122,7 @@ impl ProcessTable {
             pids: HashMap::default(),
             children: HashMap::default(),
             ended: VecDeque::new(),
-            limit: limit.max(2),
+            limit: limit.max(MIN_LIMIT),
             text_limit: Self::DEFAULT_TEXT_LIMIT,
             texts: TextPool::new(),
             nothing: Arc::default(),
@@ -156,7 +159,7 @@ impl ProcessTable {
             match self.get(snapshot.key).map(|process| process.source) {
                 None => {
                     new += 1;
-                    let process = self.from_snapshot(snapshot, parent);
+                    let process = self.process_from(snapshot, parent);
                     self.insert(process);
                 }
                 Some(Source::Degraded) => self.adopt(snapshot),
@@ -294,6 +297,7 @@ impl ProcessTable {
         let process = &mut self.processes[slot];
         process.last_seen = process.last_seen.max(origin.time);
         process.ids = ProcessIds::of(origin);
+        process.note_alive(origin.time);
         if process.parent == origin.parent
             && process.cgroup == origin.cgroup
             && process.losses == losses
@@ -308,11 +312,12 @@ impl ProcessTable {
     fn miss(&mut self, origin: &Origin) -> usize {
         self.stats.misses += 1;
         self.pinned = origin.process;
+        self.reap();
         self.load_ancestors(origin.parent);
         self.stats.proc_reads += 1;
         let mut process = match self.reader.snapshot(origin.process.pid) {
             Ok(snapshot) if snapshot.key == origin.process => {
-                self.from_snapshot(snapshot, origin.parent)
+                self.process_from(snapshot, origin.parent)
             }
             // Gone, or its pid is another's by now: it ended, and nobody will say so.
             Ok(_) | Err(Gone) => {
@@ -324,9 +329,8 @@ impl ProcessTable {
         };
         process.ids = ProcessIds::of(origin);
         process.last_seen = origin.time;
-        if process.cgroup != origin.cgroup {
-            process.cgroup = origin.cgroup;
-            process.container = self.container_of(origin.cgroup, origin.process.pid, &process);
+        if process.source == Source::Degraded || process.cgroup != origin.cgroup {
+            self.move_to_cgroup(&mut process, origin.cgroup);
         }
         self.insert(process)
     }
@@ -341,14 +345,9 @@ impl ProcessTable {
         }
         let slot = self.slot_of(origin);
         if self.processes[slot].cgroup != origin.cgroup {
-            let container = self.container_of(
-                origin.cgroup,
-                origin.process.pid,
-                &self.processes[slot].clone(),
-            );
-            let process = &mut self.processes[slot];
-            process.cgroup = origin.cgroup;
-            process.container = container;
+            let mut process = self.processes[slot].clone();
+            self.move_to_cgroup(&mut process, origin.cgroup);
+            self.processes[slot] = process;
         }
         let process = &self.processes[slot];
         if process.losses != self.losses || process.may_run_another_program(origin) {
@@ -359,27 +358,22 @@ impl ProcessTable {
 
     /// The slot of a process that is pinned, and so cannot have been evicted.
     fn slot_of(&mut self, origin: &Origin) -> usize {
-        match self.index.get(&origin.process) {
-            Some(&slot) => slot,
-            None => {
-                let process = self.bare(origin);
-                self.insert(process)
-            }
+        if let Some(&slot) = self.index.get(&origin.process) {
+            slot
+        } else {
+            let process = self.bare(origin);
+            self.insert(process)
         }
     }
 
-    /// The container of a process in `cgroup`. A cgroup that is not told apart (the root of a
-    /// hierarchy without containers) leaves the process's own answer from `/proc` standing.
-    fn container_of(
-        &mut self,
-        cgroup: CgroupId,
-        pid: Pid,
-        process: &Process,
-    ) -> Option<Arc<crate::container::ContainerIdentity>> {
-        if cgroup.0 <= 1 && process.cgroup.0 <= 1 {
-            return process.container.clone();
+    /// Records that a process is in a cgroup, and so in which container. A cgroup that says nothing
+    /// (the root of a hierarchy without containers) leaves the answer from `/proc` standing.
+    fn move_to_cgroup(&mut self, process: &mut Process, cgroup: CgroupId) {
+        let was_known = process.cgroup.0 > 1;
+        process.cgroup = cgroup;
+        if was_known || cgroup.0 > 1 {
+            process.container = self.containers.identity_for(cgroup, None, process.key.pid);
         }
-        self.containers.identity_for(cgroup, None, pid)
     }
 
     /// Finds out whether a process runs another program than is known.
@@ -403,8 +397,10 @@ impl ProcessTable {
             Ok(snapshot) if snapshot.key == origin.process => {
                 let process = &self.processes[slot];
                 let same_file = process.source != Source::Degraded
-                    && process.program.exe_path.as_deref().map(|path| &**path)
-                        == snapshot.exe_path.as_deref();
+                    && match (&process.program.exe_path, &snapshot.exe_path) {
+                        (Some(known), Some(found)) => file_name(known) == file_name(found),
+                        (known, found) => known.is_none() && found.is_none(),
+                    };
                 let same_args = process.program.args.as_deref().map(|args| &**args)
                     == snapshot.args.as_ref().map(|args| &*args.bytes);
                 if !same_file || (lost && (renamed || !same_args)) {
@@ -433,7 +429,7 @@ impl ProcessTable {
         };
         self.stats.repaired += 1;
         let parent = self.processes[slot].parent;
-        let read = self.from_snapshot(snapshot, parent);
+        let read = self.process_from(snapshot, parent);
         let process = &mut self.processes[slot];
         process.comm = read.comm;
         process.program = read.program;
@@ -453,11 +449,8 @@ impl ProcessTable {
             Some(path) => {
                 self.path.clear();
                 path.write_to(&mut self.path);
-                self.containers.identity_for(
-                    origin.cgroup,
-                    Some(&self.path),
-                    origin.process.pid,
-                )
+                self.containers
+                    .identity_for(origin.cgroup, Some(&self.path), origin.process.pid)
             }
             None => self
                 .containers
@@ -468,28 +461,24 @@ impl ProcessTable {
         process.container = container;
         process.source = Source::Exec;
         process.execed = Some(origin.time);
-        match self.index.get(&origin.process) {
-            Some(&slot) => {
-                let known = &self.processes[slot];
-                process.exited = known.exited;
-                process.cwd = cwd.or_else(|| known.cwd.clone());
-                if process.cgroup.0 <= 1 && known.cgroup.0 <= 1 {
-                    process.container.clone_from(&known.container);
-                }
-                let parent = known.parent;
-                process.parent = parent;
-                self.processes[slot] = process;
-                if parent != origin.parent {
-                    self.set_parent(slot, origin.parent);
-                    self.load_ancestors(origin.parent);
-                }
+        // Whatever was taken for a sign of its end before, it was none: its exit is yet to come.
+        if let Some(&slot) = self.index.get(&origin.process) {
+            let known = &self.processes[slot];
+            process.cwd = cwd.or_else(|| known.cwd.clone());
+            if process.cgroup.0 <= 1 && known.cgroup.0 <= 1 {
+                process.container.clone_from(&known.container);
             }
-            None => {
-                self.stats.misses += 1;
-                process.cwd = cwd;
+            process.parent = known.parent;
+            self.processes[slot] = process;
+            if self.processes[slot].parent != origin.parent {
+                self.set_parent(slot, origin.parent);
                 self.load_ancestors(origin.parent);
-                self.insert(process);
             }
+        } else {
+            self.stats.misses += 1;
+            process.cwd = cwd;
+            self.load_ancestors(origin.parent);
+            self.insert(process);
         }
     }
 
@@ -511,20 +500,16 @@ impl ProcessTable {
         child.last_seen = origin.time;
         child.checked_names = 0;
         if child.cgroup != fork.child_cgroup {
-            let container = self.container_of(fork.child_cgroup, fork.child.pid, &child);
-            child.cgroup = fork.child_cgroup;
-            child.container = container;
+            self.move_to_cgroup(&mut child, fork.child_cgroup);
         }
         if let Some(known) = self.get(fork.child) {
             // An event of the child was read before this one. Only if that found nothing is its
             // parent's program the better answer.
             if known.source == Source::Degraded && child.source != Source::Degraded {
-                let (comm, exited, parent) = (known.comm, known.exited, known.parent);
-                if comm == child.comm
+                child.parent = known.parent;
+                if known.comm == child.comm
                     && let Some(&slot) = self.index.get(&fork.child)
                 {
-                    child.exited = exited;
-                    child.parent = parent;
                     self.processes[slot] = child;
                 }
             }
@@ -553,7 +538,7 @@ impl ProcessTable {
                 Pid(0) => ProcessKey::default(),
                 pid => self.reader.key_of(pid).unwrap_or_default(),
             };
-            let process = self.from_snapshot(snapshot, above);
+            let process = self.process_from(snapshot, above);
             self.insert(process);
             wanted = above;
         }
@@ -579,7 +564,7 @@ impl ProcessTable {
         }
     }
 
-    fn from_snapshot(&mut self, snapshot: Snapshot, parent: ProcessKey) -> Process {
+    fn process_from(&mut self, snapshot: Snapshot, parent: ProcessKey) -> Process {
         let (cgroup, container) = self
             .containers
             .membership(CgroupMembership::new(&snapshot.cgroup));
@@ -642,7 +627,21 @@ impl ProcessTable {
     }
 }
 
+/// The path of an executable without what differs between the kernel's path and `/proc/PID/exe`:
+/// `/proc` marks a deleted file, and gives a file outside of any tree a leading slash.
+fn file_name(path: &[u8]) -> &[u8] {
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    path.strip_prefix(b"/").unwrap_or(path)
+}
+
 impl Process {
+    /// An event of a process that is taken for ended puts its end off.
+    fn note_alive(&mut self, time: BootTime) {
+        if let Some(exited) = &mut self.exited {
+            *exited = time.max(*exited);
+        }
+    }
+
     /// Whether the main thread has another name than the program was started with. Other threads
     /// have names of their own.
     fn is_renamed(&self, origin: &Origin) -> bool {

@@ -52,7 +52,7 @@ impl TextPool {
     pub(super) fn new() -> Self {
         let total = Arc::new(AtomicUsize::new(0));
         Self {
-            slots: vec![Weak::new(); SLOTS].into_boxed_slice(),
+            slots: std::iter::repeat_with(Weak::new).take(SLOTS).collect(),
             hasher: RandomState::default(),
             empty: Arc::new(PooledText {
                 bytes: Box::default(),

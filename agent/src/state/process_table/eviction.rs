@@ -11,8 +11,9 @@ use crate::state::process::Process;
 const PART: usize = 16;
 
 impl ProcessTable {
-    /// Adds a process that is not in the table, and returns its slot.
+    /// Adds a process, in place of what was known of it, and returns its slot.
     pub(super) fn insert(&mut self, process: Process) -> usize {
+        self.remove(process.key);
         if self.processes.len() >= self.limit || self.texts.bytes() > self.text_limit {
             self.evict();
         }
@@ -66,22 +67,27 @@ impl ProcessTable {
         }
     }
 
+    /// Only [`reap`](Self::reap) removes, at a time when nobody holds a slot.
     fn queue_ended(&mut self, time: BootTime, key: ProcessKey) {
         self.ended.push_back((time, key));
-        if self.ended.len() > self.limit
-            && let Some((_, oldest)) = self.ended.pop_front()
-        {
-            self.remove_if_unneeded(oldest);
-        }
     }
 
-    /// Removes the ended processes whose time is over and who have no child in the table.
+    /// Removes the ended processes whose time is over and who have no child in the table. If very
+    /// many ended at once, the oldest do not get all of their time.
     pub(super) fn reap(&mut self) {
-        while let Some((time, key)) = self.ended.front().copied()
-            && self.now.since(time) > GRACE
-        {
+        while let Some((time, key)) = self.ended.front().copied() {
+            let crowded = self.ended.len() > self.limit;
+            if !crowded && self.now.since(time) <= GRACE {
+                return;
+            }
             self.ended.pop_front();
-            self.remove_if_unneeded(key);
+            match self.get(key).and_then(|process| process.exited) {
+                // It was put off by a later event.
+                Some(exited) if !crowded && self.now.since(exited) <= GRACE => {
+                    self.queue_ended(exited, key);
+                }
+                _ => self.remove_if_unneeded(key),
+            }
         }
     }
 
@@ -195,6 +201,6 @@ impl ProcessTable {
             assert_eq!(key.pid, *pid);
             assert!(self.index.contains_key(key));
         }
-        assert!(self.ended.len() <= self.limit);
+        assert!(self.ended.len() <= self.limit + super::MAX_ANCESTORS + 2);
     }
 }
