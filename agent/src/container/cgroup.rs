@@ -95,12 +95,23 @@ struct Mount {
 }
 
 impl CgroupHierarchies {
-    /// The hierarchies that the host's init sees, through its own root: so they are found from
-    /// inside a container as well. None, if that is not permitted.
+    /// The hierarchies that the host's init sees: through its own root, so that they are found from
+    /// inside a container as well, or where that is not permitted, beside the host's procfs. None,
+    /// if neither shows them from their roots on.
     pub fn discover(proc_root: &Path) -> Self {
         let init = proc_root.join("1");
         let mountinfo = fs::read(init.join("mountinfo")).unwrap_or_default();
-        Self::from_mountinfo(&mountinfo, &init.join("root"))
+        let beside = proc_root.parent().map(Path::to_owned);
+        for root in [Some(init.join("root")), beside].into_iter().flatten() {
+            let mut found = Self::from_mountinfo(&mountinfo, &root);
+            // Paths are from the root of the hierarchy, so a mount of a part of it would mislead,
+            // such as a container's own at the same place.
+            found.mounts.retain(Mount::shows_the_root);
+            if !found.mounts.is_empty() {
+                return found;
+            }
+        }
+        Self::default()
     }
 
     /// From the content of a `mountinfo`, whose mount points are below `root`.
@@ -176,6 +187,11 @@ impl Mount {
                     })
             }
         }
+    }
+
+    /// The root cgroup of a hierarchy has inode number 1.
+    fn shows_the_root(&self) -> bool {
+        self.id_of(b"/") == Some(CgroupId(1))
     }
 
     /// A cgroup's id is the inode number of its directory.
@@ -304,6 +320,20 @@ mod tests {
                 text.escape_ascii().to_string()
             );
         }
+    }
+
+    #[test]
+    fn a_mount_of_a_part_of_the_hierarchy_is_not_used() {
+        let host = tempfile::tempdir().unwrap();
+        fs::create_dir_all(host.path().join("proc/1")).unwrap();
+        fs::create_dir_all(host.path().join("cg")).unwrap();
+        fs::write(
+            host.path().join("proc/1/mountinfo"),
+            "41 31 0:41 / /cg rw - cgroup2 cgroup2 rw\n",
+        )
+        .unwrap();
+        let found = CgroupHierarchies::discover(&host.path().join("proc"));
+        assert!(found.mounts.is_empty());
     }
 
     proptest! {
