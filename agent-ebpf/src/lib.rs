@@ -7,5 +7,5 @@
 mod offsets;
 mod record;
 
-pub use offsets::Offsets;
+pub use offsets::{ABSENT, Member, Need, OPEN_FAILED, OPEN_READ, OPEN_WRITE, Offsets, Settings};
 pub use record::*;

@@ -1,9 +1,204 @@
 //! Where the members of kernel structures are, resolved by the agent from the running kernel's BTF.
 
-/// Offsets in bytes; the programs read them as a read-only global, so the verifier sees constants.
+/// What the agent does when the kernel has no such member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Without it nothing works: an error at start.
+    Required,
+    /// Without it one field has no value: a warning, and the offset is [`ABSENT`].
+    Optional,
+}
+
+/// The offset of a member that this kernel does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+/// One member to look up.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// The kernel's structure.
+    pub structure: &'static str,
+    /// Names the member has had, newest kernels first; a dot descends into a nested structure.
+    pub names: &'static [&'static str],
+    /// What its absence means.
+    pub need: Need,
+}
+
+macro_rules! offsets {
+    ($($field:ident: $structure:literal [$($name:literal),+] $need:ident;)+) => {
+        /// Offsets in bytes from the start of the structure. The programs read them as a read-only
+        /// global, so the verifier sees constants.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is named after its structure and member in MEMBERS")]
+        pub struct Offsets { $(pub $field: u32,)+ }
+
+        impl Offsets {
+            /// What each offset stands for, in the order of the structure's fields.
+            pub const MEMBERS: &'static [Member] = &[
+                $(Member { structure: $structure, names: &[$($name),+], need: Need::$need },)+
+            ];
+
+            /// How many there are.
+            pub const COUNT: usize = Self::MEMBERS.len();
+
+            /// The values in the order of [`Self::MEMBERS`].
+            #[must_use]
+            pub const fn to_array(self) -> [u32; Self::COUNT] {
+                [$(self.$field),+]
+            }
+
+            /// From the values in the order of [`Self::MEMBERS`].
+            #[must_use]
+            pub const fn from_array(values: [u32; Self::COUNT]) -> Self {
+                let mut next = 0;
+                $(
+                    let $field = values[next];
+                    next += 1;
+                )+
+                let _count = next;
+                Self { $($field,)+ }
+            }
+        }
+    };
+}
+
+offsets! {
+    task_pid: "task_struct" ["pid"] Required;
+    task_tgid: "task_struct" ["tgid"] Required;
+    task_comm: "task_struct" ["comm"] Required;
+    task_group_leader: "task_struct" ["group_leader"] Required;
+    task_real_parent: "task_struct" ["real_parent"] Required;
+    task_start_boottime: "task_struct" ["start_boottime"] Required;
+    task_cred: "task_struct" ["cred"] Required;
+    task_signal: "task_struct" ["signal"] Required;
+    task_thread_pid: "task_struct" ["thread_pid"] Required;
+    task_fs: "task_struct" ["fs"] Required;
+    task_files: "task_struct" ["files"] Required;
+    task_mm: "task_struct" ["mm"] Required;
+    task_exit_code: "task_struct" ["exit_code"] Required;
+    task_loginuid: "task_struct" ["loginuid"] Optional;
+    task_cgroups: "task_struct" ["cgroups"] Required;
+    task_stack: "task_struct" ["stack"] Required;
+    cred_euid: "cred" ["euid"] Required;
+    cred_egid: "cred" ["egid"] Required;
+    signal_pids: "signal_struct" ["pids"] Required;
+    signal_tty: "signal_struct" ["tty"] Optional;
+    signal_live: "signal_struct" ["live"] Required;
+    signal_flags: "signal_struct" ["flags"] Required;
+    signal_group_exit_code: "signal_struct" ["group_exit_code"] Required;
+    pid_level: "pid" ["level"] Required;
+    pid_numbers: "pid" ["numbers"] Required;
+    tty_driver: "tty_struct" ["driver"] Optional;
+    tty_index: "tty_struct" ["index"] Optional;
+    tty_driver_major: "tty_driver" ["major"] Optional;
+    tty_driver_minor_start: "tty_driver" ["minor_start"] Optional;
+    css_set_dfl_cgrp: "css_set" ["dfl_cgrp"] Required;
+    css_set_subsys: "css_set" ["subsys"] Required;
+    css_cgroup: "cgroup_subsys_state" ["cgroup"] Required;
+    cgroup_kn: "cgroup" ["kn"] Required;
+    cgroup_level: "cgroup" ["level"] Required;
+    cgroup_root: "cgroup" ["root"] Required;
+    cgroup_subsys: "cgroup" ["subsys"] Required;
+    cgroup_root_hierarchy: "cgroup_root" ["hierarchy_id"] Required;
+    kernfs_parent: "kernfs_node" ["__parent", "parent"] Required;
+    kernfs_name: "kernfs_node" ["name"] Required;
+    kernfs_id: "kernfs_node" ["id"] Required;
+    mm_arg_start: "mm_struct" ["arg_start"] Required;
+    mm_arg_end: "mm_struct" ["arg_end"] Required;
+    mm_env_start: "mm_struct" ["env_start"] Required;
+    mm_env_end: "mm_struct" ["env_end"] Required;
+    bprm_file: "linux_binprm" ["file"] Required;
+    bprm_filename: "linux_binprm" ["filename"] Required;
+    fs_root: "fs_struct" ["root"] Required;
+    fs_pwd: "fs_struct" ["pwd"] Required;
+    path_mnt: "path" ["mnt"] Required;
+    path_dentry: "path" ["dentry"] Required;
+    files_fdt: "files_struct" ["fdt"] Required;
+    fdtable_max_fds: "fdtable" ["max_fds"] Required;
+    fdtable_fd: "fdtable" ["fd"] Required;
+    file_path: "file" ["f_path"] Required;
+    file_inode: "file" ["f_inode"] Required;
+    file_flags: "file" ["f_flags"] Required;
+    file_mode: "file" ["f_mode"] Required;
+    file_private_data: "file" ["private_data"] Required;
+    dentry_parent: "dentry" ["d_parent"] Required;
+    dentry_name_len: "dentry" ["d_name.len"] Required;
+    dentry_name: "dentry" ["d_name.name"] Required;
+    vfsmount_root: "vfsmount" ["mnt_root"] Required;
+    mount_vfsmount: "mount" ["mnt"] Required;
+    mount_parent: "mount" ["mnt_parent"] Required;
+    mount_mountpoint: "mount" ["mnt_mountpoint"] Required;
+    inode_mode: "inode" ["i_mode"] Required;
+    inode_number: "inode" ["i_ino"] Required;
+    inode_superblock: "inode" ["i_sb"] Required;
+    superblock_device: "super_block" ["s_dev"] Required;
+    socket_sock: "socket" ["sk"] Required;
+    sock_type: "sock" ["sk_type"] Required;
+    sock_protocol: "sock" ["sk_protocol"] Required;
+    sock_family: "sock" ["__sk_common.skc_family"] Required;
+    sock_dport: "sock" ["__sk_common.skc_dport"] Required;
+    sock_num: "sock" ["__sk_common.skc_num"] Required;
+    sock_daddr: "sock" ["__sk_common.skc_daddr"] Required;
+    sock_rcv_saddr: "sock" ["__sk_common.skc_rcv_saddr"] Required;
+    sock_v6_daddr: "sock" ["__sk_common.skc_v6_daddr"] Optional;
+    sock_v6_rcv_saddr: "sock" ["__sk_common.skc_v6_rcv_saddr"] Optional;
+    unix_sock_addr: "unix_sock" ["addr"] Required;
+    unix_sock_peer: "unix_sock" ["peer"] Required;
+    unix_address_len: "unix_address" ["len"] Required;
+    unix_address_name: "unix_address" ["name"] Required;
+    regs_arg0: "pt_regs" ["di"] Required;
+    regs_arg1: "pt_regs" ["si"] Required;
+    regs_arg2: "pt_regs" ["dx"] Required;
+    regs_arg3: "pt_regs" ["r10"] Required;
+    regs_syscall: "pt_regs" ["orig_ax"] Required;
+}
+
+/// Everything else that the programs are told before they are loaded: a read-only global too.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offsets {
-    /// `task_struct.pid`
-    pub task_pid: u32,
+pub struct Settings {
+    /// The agent's own process id in the initial pid namespace: what it does is not recorded.
+    pub agent_pid: u32,
+    /// 1: kernel structures are read by plain loads, which the verifier checks against BTF (5.11+).
+    /// 0: by `bpf_probe_read_kernel`, some five times slower.
+    pub direct_loads: u32,
+    /// 1: the kernel has `bpf_task_pt_regs` (5.15+). 0: the registers are found on the stack.
+    pub has_task_pt_regs: u32,
+    /// Bytes of a kernel stack, for `has_task_pt_regs` = 0.
+    pub stack_size: u32,
+    /// Bytes of `struct pt_regs`, for `has_task_pt_regs` = 0.
+    pub regs_size: u32,
+    /// Index into `css_set.subsys` of the v1 controller whose cgroup stands for a task when the v2
+    /// hierarchy has no group for it; [`ABSENT`] if there is none.
+    pub cgroup_v1_subsystem: u32,
+    /// Which opens are recorded: a set of [`OPEN_READ`], [`OPEN_WRITE`], [`OPEN_FAILED`].
+    pub open_classes: u32,
+    /// Whether failed connects are recorded (0 or 1).
+    pub connect_failed: u32,
 }
+
+impl Settings {
+    /// The fields in their order: what the global's bytes are made of.
+    #[must_use]
+    pub const fn to_array(self) -> [u32; 8] {
+        [
+            self.agent_pid,
+            self.direct_loads,
+            self.has_task_pt_regs,
+            self.stack_size,
+            self.regs_size,
+            self.cgroup_v1_subsystem,
+            self.open_classes,
+            self.connect_failed,
+        ]
+    }
+}
+
+const _: () = assert!(size_of::<Settings>() == 8 * 4);
+
+/// A successful open that cannot write.
+pub const OPEN_READ: u32 = 1;
+/// A successful open that can write.
+pub const OPEN_WRITE: u32 = 2;
+/// An open that failed.
+pub const OPEN_FAILED: u32 = 4;

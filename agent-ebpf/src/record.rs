@@ -1,4 +1,340 @@
 //! The records of the ring buffers.
 
+/// The layout's version. The object is embedded in the agent, so the two always match; the field is
+/// there so that a recording made by one version is not misread by another.
+pub const WIRE_VERSION: u16 = 1;
+
 /// Every section, and so every record, starts at a multiple of this.
 pub const ALIGNMENT: usize = 8;
+
+/// No record is longer: the sum of the largest sections of an exec, rounded up. Also the mask
+/// (minus one) that bounds the write position for the verifier.
+pub const MAX_RECORD: usize = 32 * 1024;
+
+/// Bytes of a path or string as passed to a system call: `PATH_MAX`, its NUL included.
+pub const MAX_STRING: usize = 4096;
+
+/// Bytes of argv that are taken: `argv[0]` and the arguments may have 4 KiB each, as in Falco.
+pub const MAX_ARGS: usize = 8192;
+
+/// Bytes of the environment that are taken, as in Falco.
+pub const MAX_ENV: usize = 4096;
+
+/// Components of a path that a walk goes up; what is above is cut off and flagged.
+pub const MAX_COMPONENTS: u32 = 64;
+
+/// Levels of a cgroup path that a walk goes up.
+pub const MAX_CGROUP_LEVELS: u32 = 24;
+
+/// What a record tells.
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordKind {
+    /// A program was started: [`ExecPart`].
+    Exec = 1,
+    /// An exec failed: no fixed part.
+    ExecFailed = 2,
+    /// A process was created: [`ForkPart`].
+    Fork = 3,
+    /// A process ended: [`ExitPart`].
+    Exit = 4,
+    /// An open: [`OpenPart`].
+    Open = 5,
+    /// A connect: [`ConnectPart`].
+    Connect = 6,
+    /// A cgroup was made: [`CgroupPart`].
+    CgroupCreated = 7,
+}
+
+impl RecordKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Exec,
+        Self::ExecFailed,
+        Self::Fork,
+        Self::Exit,
+        Self::Open,
+        Self::Connect,
+        Self::CgroupCreated,
+    ];
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u16 == number)
+    }
+
+    /// The name that counters of drops carry.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exec => "exec",
+            Self::ExecFailed => "exec_failed",
+            Self::Fork => "fork",
+            Self::Exit => "exit",
+            Self::Open => "open",
+            Self::Connect => "connect",
+            Self::CgroupCreated => "cgroup_created",
+        }
+    }
+}
+
+/// [`Header::flags`]: the event has a result.
+pub const HAS_RESULT: u32 = 1;
+
+/// What every record starts with.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// [`WIRE_VERSION`]
+    pub version: u16,
+    /// [`RecordKind`]
+    pub kind: u16,
+    /// [`HAS_RESULT`]
+    pub flags: u32,
+    /// Bytes of the whole record.
+    pub length: u32,
+    /// CPU number.
+    pub cpu: u32,
+    /// `CLOCK_BOOTTIME` in ns.
+    pub time: u64,
+    /// When the process (its leader) was created, `CLOCK_BOOTTIME` in ns.
+    pub start_time: u64,
+    /// The same of the parent.
+    pub parent_start_time: u64,
+    /// The cgroup's id; see [`CGROUP_V1`].
+    pub cgroup: u64,
+    /// The system call's return value.
+    pub result: i64,
+    /// Number of the system call the thread is in.
+    pub syscall: u32,
+    /// Thread id, initial pid namespace.
+    pub tid: u32,
+    /// Process id, initial pid namespace.
+    pub pid: u32,
+    /// The parent's process id, initial pid namespace.
+    pub ppid: u32,
+    /// Thread id, the task's pid namespace.
+    pub vtid: u32,
+    /// Process id, the task's pid namespace.
+    pub vpid: u32,
+    /// Process group, initial pid namespace.
+    pub pgid: u32,
+    /// Process group, the task's pid namespace.
+    pub vpgid: u32,
+    /// Session, initial pid namespace.
+    pub sid: u32,
+    /// Session, the task's pid namespace.
+    pub vsid: u32,
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// Audit login uid.
+    pub loginuid: u32,
+    /// Controlling terminal, encoded as in [`Header`]'s user-space twin `proc.tty`.
+    pub tty: u32,
+    /// Thread name, NUL padded.
+    pub comm: [u8; 16],
+}
+
+/// The fixed part of [`RecordKind::Exec`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecPart {
+    /// The id that the calling thread had before it became the leader.
+    pub old_tid: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// The fixed part of [`RecordKind::Fork`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForkPart {
+    /// When the child was created, `CLOCK_BOOTTIME` in ns.
+    pub child_start_time: u64,
+    /// When the child's parent was created.
+    pub child_parent_start_time: u64,
+    /// The child's cgroup.
+    pub child_cgroup: u64,
+    /// The child.
+    pub child_pid: u32,
+    /// The child in its own pid namespace.
+    pub child_vpid: u32,
+    /// The child's parent.
+    pub child_ppid: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// The fixed part of [`RecordKind::Exit`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExitPart {
+    /// As `wait(2)` gives it.
+    pub status: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// The fixed part of [`RecordKind::Open`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenPart {
+    /// Inode number.
+    pub inode: u64,
+    /// `O_*`; on success the access mode is that of the open file.
+    pub flags: u32,
+    /// Mode of a file to be created.
+    pub mode: u32,
+    /// `i_mode`
+    pub inode_mode: u32,
+    /// `s_dev`
+    pub device: u32,
+    /// 1 if this open created the file.
+    pub created: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// The fixed part of [`RecordKind::Connect`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectPart {
+    /// Kernel address of our socket.
+    pub own_pointer: u64,
+    /// Kernel address of the peer's socket (unix only).
+    pub peer_pointer: u64,
+    /// Our address; an IPv4 address is in the first four bytes.
+    pub local: [u8; 16],
+    /// The peer's address.
+    pub remote: [u8; 16],
+    /// The destination as passed.
+    pub passed: [u8; 16],
+    /// The file descriptor.
+    pub fd: i32,
+    /// `AF_*` of the socket; 0 when the descriptor is no socket.
+    pub family: u16,
+    /// `SOCK_*`
+    pub socket_type: u16,
+    /// `IPPROTO_*`
+    pub protocol: u16,
+    /// Our port.
+    pub local_port: u16,
+    /// The peer's port.
+    pub remote_port: u16,
+    /// `AF_*` of the address passed; 0 when it could not be read.
+    pub passed_family: u16,
+    /// The port passed.
+    pub passed_port: u16,
+    /// Zero.
+    pub reserved: [u16; 3],
+}
+
+/// Set in the id of a cgroup of a v1 hierarchy: each hierarchy numbers its groups by itself, so an
+/// id alone could mean two groups. The kernel uses the upper half as a generation, and never comes
+/// to this bit.
+pub const CGROUP_V1: u64 = 1 << 63;
+
+/// The fixed part of [`RecordKind::CgroupCreated`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CgroupPart {
+    /// The new cgroup's id.
+    pub created: u64,
+}
+
+/// What a section holds.
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SectionTag {
+    /// argv, NUL-separated.
+    Args = 1,
+    /// The environment, NUL-separated.
+    Env = 2,
+    /// The executable, as components.
+    ExePath = 3,
+    /// The working directory, as components.
+    Cwd = 4,
+    /// The path as passed to the system call.
+    Path = 5,
+    /// The cgroup's path, as components.
+    Cgroup = 6,
+    /// The directory that a relative path starts from, as components.
+    Base = 7,
+    /// The file that was opened, as components.
+    Opened = 8,
+    /// The peer's unix address, from the kernel.
+    PeerPath = 9,
+    /// The unix address as passed.
+    PassedPath = 10,
+    /// A path as text.
+    Text = 11,
+}
+
+impl SectionTag {
+    /// Every tag.
+    pub const ALL: [Self; 11] = [
+        Self::Args,
+        Self::Env,
+        Self::ExePath,
+        Self::Cwd,
+        Self::Path,
+        Self::Cgroup,
+        Self::Base,
+        Self::Opened,
+        Self::PeerPath,
+        Self::PassedPath,
+        Self::Text,
+    ];
+
+    /// The tag with this number.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|tag| *tag as u16 == number)
+    }
+}
+
+/// [`SectionHeader::flags`]: there was more than fits.
+pub const TRUNCATED: u16 = 1;
+/// [`SectionHeader::flags`]: the bytes could not be read (a page was not in memory).
+pub const UNREADABLE: u16 = 2;
+/// [`SectionHeader::flags`]: the path does not lead to the process's root.
+pub const DETACHED: u16 = 4;
+
+/// What every section starts with.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SectionHeader {
+    /// [`SectionTag`]
+    pub tag: u16,
+    /// [`TRUNCATED`], [`UNREADABLE`], [`DETACHED`]
+    pub flags: u16,
+    /// Bytes that follow, padding not counted.
+    pub length: u32,
+}
+
+/// Why a record was lost, as an index into the array of drop counters: the kinds come first (the
+/// ring had no room for a record of that kind), by number; these follow.
+pub const DROP_SCRATCH_BUSY: u32 = 16;
+/// Counters in the array.
+pub const DROP_COUNTERS: u32 = 17;
+
+/// Names of the maps and globals that the agent looks up.
+pub mod names {
+    /// Global: [`crate::Offsets`].
+    pub const OFFSETS: &str = "OFFSETS";
+    /// Global: [`crate::Settings`].
+    pub const SETTINGS: &str = "SETTINGS";
+    /// The ring for exec, fork, exit and cgroups, which bulk events cannot fill.
+    pub const PROCESS_RING: &str = "PROCESS_RING";
+    /// The ring for everything else.
+    pub const EVENT_RING: &str = "EVENT_RING";
+    /// Drop counters, per CPU.
+    pub const DROPS: &str = "DROPS";
+    /// One cell: 1 while the reader sleeps and wants to be woken.
+    pub const READER_ASLEEP: &str = "READER_ASLEEP";
+    /// Buffers in which records are put together, one a CPU.
+    pub const SCRATCH: &str = "SCRATCH";
+}

@@ -1,2 +1,70 @@
-//! Everything a developer runs.
-fn main() {}
+//! Everything a developer of Peregrine runs: `cargo xtask COMMAND`.
+
+mod bench;
+mod build;
+mod lint;
+mod run;
+mod setup;
+mod test;
+mod tool;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Set up, build, run and test Peregrine.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the build and the tests need; what is there already is left alone
+    Setup,
+    /// Build the agent with its eBPF programs
+    Build {
+        /// Optimised, as it is deployed
+        #[arg(long)]
+        release: bool,
+    },
+    /// Build the agent and watch this machine with the default rules
+    Run {
+        /// Arguments for `peregrine run`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Format, lints, unit tests and end-to-end tests
+    Test {
+        /// Only end-to-end tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Measure what the agent costs: per system call, in memory, until it is ready
+    Bench {
+        /// How often everything is measured; the table shows medians
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Format and lints
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Setup => setup::run(setup::Scope::Everything),
+        Command::Build { release } => build::run(release).map(drop),
+        Command::Run { arguments } => run::run(&arguments),
+        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Bench { rounds } => bench::run(rounds),
+        Command::Lint => lint::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tool::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

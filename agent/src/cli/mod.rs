@@ -1,1 +1,129 @@
-//! TBD
+//! The command line: one file a command.
+
+pub mod run;
+pub mod version;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runtime security for Linux and Kubernetes.
+///
+/// Watches what processes do through eBPF, matches it with rules written in Falco's language, and
+/// prints alerts.
+///
+/// Exit codes: 0 success, 1 a failure or a finding, 2 wrong usage.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "peregrine", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Watch this machine and print an alert for each event that a rule matches
+    Run(run::Args),
+    /// Print the versions of this program and of the rule language
+    Version(version::Args),
+}
+
+/// A command failed; its causes follow in the chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// `run` failed.
+    #[error(transparent)]
+    Run(#[from] run::RunError),
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub fn execute(self) -> Result<ExitCode, CliError> {
+        match self.command {
+            Command::Run(args) => Ok(run::run(&args)?),
+            Command::Version(args) => version::version(&args),
+        }
+    }
+}
+
+/// Prints a command's result. A reader that has seen enough (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_takes_its_arguments() {
+        let cli = Cli::try_parse_from([
+            "peregrine",
+            "run",
+            "-c",
+            "p.yaml",
+            "-r",
+            "a.yaml",
+            "-r",
+            "b",
+            "-o",
+            "json_output=true",
+            "-o",
+            "priority=info",
+            "-M",
+            "2.5",
+            "--print-attached",
+        ])
+        .unwrap();
+        let Command::Run(args) = cli.command else {
+            panic!("{cli:?}");
+        };
+        assert_eq!(args.config, Some(PathBuf::from("p.yaml")));
+        assert_eq!(args.rules, [PathBuf::from("a.yaml"), PathBuf::from("b")]);
+        assert_eq!(args.options, ["json_output=true", "priority=info"]);
+        assert_eq!(args.stop_after.unwrap().as_millis(), 2500);
+        assert!(args.print_attached);
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_2() {
+        for arguments in [
+            &["peregrine", "runn"][..],
+            &["peregrine", "run", "--nope"],
+            &["peregrine", "run", "-o", "json_output"],
+            &["peregrine", "run", "-M", "-1"],
+            &["peregrine", "run", "-M", "soon"],
+            &["peregrine", "run", "-M", "1e300"],
+        ] {
+            let error = Cli::try_parse_from(arguments).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{arguments:?}");
+        }
+        let help = Cli::try_parse_from(["peregrine", "--help"]).unwrap_err();
+        assert_eq!(help.kind(), ErrorKind::DisplayHelp);
+        assert_eq!(help.exit_code(), 0);
+    }
+}

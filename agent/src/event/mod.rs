@@ -2,10 +2,12 @@
 //!
 //! An event borrows the bytes of its record, so decoding allocates nothing.
 
+mod decode;
 mod identity;
 mod kernel_path;
 mod kind;
 
+pub use decode::{DecodeError, decode};
 pub use identity::{BootTime, CgroupId, Comm, Gid, Pid, ProcessKey, Tid, Uid};
 pub use kernel_path::KernelPath;
 pub use kind::{EventSet, EventType};
@@ -15,7 +17,7 @@ use std::net::IpAddr;
 /// One thing that a thread did.
 #[derive(Clone, Debug)]
 pub struct Event<'r> {
-    /// The event's name in the rule language; `None` for records that only feed the state.
+    /// The event's name in the rule language; [`EventType::State`] for what only feeds the state.
     pub event_type: EventType,
     /// Who did it and when.
     pub origin: Origin,
@@ -138,8 +140,6 @@ pub struct Fork {
     pub child_vpid: Pid,
     /// The parent that the kernel gave the child (differs with `CLONE_PARENT`).
     pub child_parent: ProcessKey,
-    /// The clone flags.
-    pub flags: u64,
     /// The child's cgroup (differs with `CLONE_INTO_CGROUP`).
     pub child_cgroup: CgroupId,
 }
@@ -170,6 +170,8 @@ pub struct Open<'r> {
     pub dev: u32,
     /// Inode number of the opened file.
     pub inode: u64,
+    /// This open made the file.
+    pub created: bool,
 }
 
 /// A connect.

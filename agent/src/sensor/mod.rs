@@ -1,1 +1,297 @@
-//! TBD
+//! The kernel's side of the agent: loads the eBPF programs that the rules need, attaches them, and
+//! reads what they record.
+
+mod btf;
+mod kernel;
+mod privilege;
+mod probe;
+mod ring;
+mod tracefs;
+
+use std::io;
+
+use agent_ebpf::{DROP_COUNTERS, DROP_SCRATCH_BUSY, RecordKind, Settings, names};
+use aya::maps::{MapData, PerCpuArray};
+use aya::programs::{ProgramError, RawTracePoint, TracePoint};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use thiserror::Error;
+use tracing::{debug, info};
+
+pub use btf::{Btf, BtfError};
+pub use kernel::{Kernel, KernelError};
+pub use privilege::PrivilegeError;
+pub use probe::{Hook, Probe, Wanted};
+pub use ring::{Reader, RingUsage, StopHandle};
+pub use tracefs::TracefsError;
+
+use crate::event::Pid;
+
+/// The programs, built for the BPF target by the build script.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf"));
+
+/// Why the sensor could not start.
+#[derive(Debug, Error)]
+pub enum SensorError {
+    /// A capability is missing.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
+    /// The kernel lacks something.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The tracepoints' ids cannot be read.
+    #[error(transparent)]
+    Tracefs(#[from] TracefsError),
+    /// The object could not be loaded.
+    #[error("cannot load the eBPF programs: {}", chain(.0))]
+    Load(#[source] EbpfError),
+    /// The kernel refused a program.
+    #[error("the kernel refuses the eBPF program {program}: {}", chain(.source))]
+    Refused {
+        /// Its name.
+        program: &'static str,
+        /// Why, with the verifier's log.
+        source: ProgramError,
+    },
+    /// A program could not be attached.
+    #[error("cannot attach to {hook}: {}", chain(.source))]
+    Attach {
+        /// Where.
+        hook: String,
+        /// Why.
+        source: ProgramError,
+    },
+    /// The object lacks a map or program: it was built from other sources than the agent.
+    #[error("the eBPF object has no {0}: it does not belong to this agent")]
+    Incomplete(&'static str),
+    /// A map could not be used.
+    #[error("cannot use the map {map}: {source}")]
+    Map {
+        /// Its name.
+        map: &'static str,
+        /// Why.
+        source: aya::maps::MapError,
+    },
+    /// A system call that reading the rings needs failed.
+    #[error("cannot set up reading of the rings: {0}")]
+    Reader(#[source] io::Error),
+}
+
+/// An error with all its causes, since those of aya are where the reason stands.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// What the sensor can be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Size of the ring for exec, fork, exit and cgroups: a power of two and of pages.
+    pub process_ring_bytes: u32,
+    /// Size of the ring for everything else.
+    pub event_ring_bytes: u32,
+    /// What the rules want.
+    pub wanted: Wanted,
+    /// The agent's own process, in the host's pid namespace, to be left out; `None` to watch it too.
+    pub leave_out: Option<Pid>,
+    /// Read kernel structures through helpers and find registers on the stack even where better
+    /// ways exist: what kernels before 5.15 get, to be tested on newer ones.
+    pub oldest_ways: bool,
+}
+
+/// The loaded and attached programs. Dropping it detaches them.
+pub struct Sensor {
+    /// Holds the links: programs are detached when it is dropped.
+    _programs: Ebpf,
+    /// What was attached.
+    attached: Vec<Probe>,
+    drops: PerCpuArray<MapData, u64>,
+}
+
+/// Records lost in the kernel since the start, one number a cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelDrops {
+    counters: [u64; DROP_COUNTERS as usize],
+}
+
+impl KernelDrops {
+    /// Cause and number, for every cause there is.
+    pub fn by_cause(&self) -> impl Iterator<Item = (String, u64)> {
+        let full = RecordKind::ALL.into_iter().map(|kind| {
+            (
+                format!("ring_full_{}", kind.name()),
+                self.counters[kind as usize],
+            )
+        });
+        let busy = self.counters[DROP_SCRATCH_BUSY as usize];
+        full.chain([("scratch_busy".to_owned(), busy)])
+    }
+}
+
+impl Sensor {
+    /// Loads and attaches what is wanted. On an error nothing stays attached.
+    pub fn start(options: &Options) -> Result<(Self, Reader), SensorError> {
+        privilege::check()?;
+        let kernel = Kernel::detect()?;
+        let settings = settings(&kernel, options);
+        match Self::load(&kernel, settings, options) {
+            // Kernels differ in which pointers they let a program follow. What the helper reads
+            // is the same, only slower.
+            Err(SensorError::Refused { program, source }) if settings.direct_loads == 1 => {
+                info!(
+                    program,
+                    "the kernel refuses direct loads; reading through a helper instead"
+                );
+                debug!(%source, "refused");
+                Self::load(
+                    &kernel,
+                    Settings {
+                        direct_loads: 0,
+                        ..settings
+                    },
+                    options,
+                )
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn load(
+        kernel: &Kernel,
+        settings: Settings,
+        options: &Options,
+    ) -> Result<(Self, Reader), SensorError> {
+        let offsets = kernel.offsets.to_array();
+        let settings = settings.to_array();
+        let cpus = aya::util::nr_cpus().map_err(|(_, source)| SensorError::Reader(source))?;
+        let mut programs = EbpfLoader::new()
+            // No program relocates against BTF, and none is BTF-typed: no need to parse it again.
+            .btf(None)
+            .override_global(names::OFFSETS, &offsets[..], true)
+            .override_global(names::SETTINGS, &settings[..], true)
+            .map_max_entries(names::PROCESS_RING, options.process_ring_bytes)
+            .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
+            .map_max_entries(names::SCRATCH, u32::try_from(cpus).unwrap_or(u32::MAX))
+            .load(OBJECT)
+            .map_err(SensorError::Load)?;
+
+        let attached = options.wanted.probes();
+        // All are loaded before any is attached: a refusal leaves no trace.
+        for probe in &attached {
+            let program = programs
+                .program_mut(probe.program)
+                .ok_or(SensorError::Incomplete(probe.program))?;
+            let refused = |source| SensorError::Refused {
+                program: probe.program,
+                source,
+            };
+            match probe.hook {
+                Hook::RawTracepoint(_) => {
+                    let program: &mut RawTracePoint = program.try_into().map_err(refused)?;
+                    program.load().map_err(refused)?;
+                }
+                Hook::SyscallExit(_) => {
+                    let program: &mut TracePoint = program.try_into().map_err(refused)?;
+                    program.load().map_err(refused)?;
+                }
+            }
+        }
+        let reader = Reader::new(&mut programs, options)?;
+        if attached
+            .iter()
+            .any(|probe| matches!(probe.hook, Hook::SyscallExit(_)))
+        {
+            tracefs::ensure_mounted()?;
+        }
+        // The process events come first, so that nothing done by an unknown process is seen.
+        for probe in &attached {
+            let program = programs
+                .program_mut(probe.program)
+                .ok_or(SensorError::Incomplete(probe.program))?;
+            let failed = |source| SensorError::Attach {
+                hook: probe.to_string(),
+                source,
+            };
+            match probe.hook {
+                Hook::RawTracepoint(name) => {
+                    let program: &mut RawTracePoint = program.try_into().map_err(failed)?;
+                    program.attach(name).map_err(failed)?;
+                }
+                Hook::SyscallExit(name) => {
+                    let program: &mut TracePoint = program.try_into().map_err(failed)?;
+                    program
+                        .attach("syscalls", &format!("sys_exit_{name}"))
+                        .map_err(failed)?;
+                }
+            }
+        }
+        let drops = programs
+            .take_map(names::DROPS)
+            .ok_or(SensorError::Incomplete(names::DROPS))
+            .and_then(|map| {
+                PerCpuArray::try_from(map).map_err(|source| SensorError::Map {
+                    map: names::DROPS,
+                    source,
+                })
+            })?;
+        Ok((
+            Self {
+                _programs: programs,
+                attached,
+                drops,
+            },
+            reader,
+        ))
+    }
+
+    /// The attached programs.
+    pub fn attached(&self) -> &[Probe] {
+        &self.attached
+    }
+
+    /// What was lost in the kernel.
+    pub fn drops(&self) -> Result<KernelDrops, SensorError> {
+        let mut drops = KernelDrops::default();
+        for (index, counter) in (0..).zip(&mut drops.counters) {
+            let per_cpu = self
+                .drops
+                .get(&index, 0)
+                .map_err(|source| SensorError::Map {
+                    map: names::DROPS,
+                    source,
+                })?;
+            *counter = per_cpu.iter().sum();
+        }
+        Ok(drops)
+    }
+}
+
+fn settings(kernel: &Kernel, options: &Options) -> Settings {
+    // `bpf_get_current_task_btf` is of 5.11, `bpf_task_pt_regs` of 5.15.
+    let direct = !options.oldest_ways && kernel.version >= (5, 11);
+    let registers = !options.oldest_ways && kernel.version >= (5, 15);
+    Settings {
+        agent_pid: options.leave_out.map_or(0, |pid| pid.0),
+        direct_loads: u32::from(direct),
+        has_task_pt_regs: u32::from(registers),
+        // `THREAD_SIZE` of x86-64 without KASAN.
+        stack_size: 16 * 1024,
+        regs_size: kernel.regs_size,
+        cgroup_v1_subsystem: kernel.cgroup_v1_subsystem,
+        open_classes: options.wanted.open_classes(),
+        connect_failed: u32::from(
+            options
+                .wanted
+                .failures
+                .contains(crate::event::EventType::Connect),
+        ),
+    }
+}

@@ -1,0 +1,158 @@
+//! Sockets that are connected.
+//!
+//! Seen at the syscall's exit. The addresses are those of the socket itself; the address in user
+//! memory is kept beside them for calls that fail before the socket has any.
+
+use agent_ebpf::{ConnectPart, RecordKind, SectionTag};
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use aya_ebpf::macros::tracepoint;
+use aya_ebpf::programs::TracePointContext;
+
+use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::open::{SYSCALL_RESULT, file_of, syscall_result};
+use crate::record_writer::RecordWriter;
+use crate::task::{is_agent, write_header};
+
+const AF_UNIX: u16 = 1;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+/// `S_IFMT`, `S_IFSOCK`
+const TYPE_MASK: u16 = 0o170_000;
+const TYPE_SOCKET: u16 = 0o140_000;
+/// `EINPROGRESS`: a non-blocking connect that is under way counts as one.
+const IN_PROGRESS: i64 = -115;
+/// Bytes of `sockaddr_un` before the path.
+const UNIX_PATH: u64 = 2;
+
+/// connect(descriptor, address, length)
+#[tracepoint(category = "syscalls", name = "sys_exit_connect")]
+pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
+    let result = syscall_result(&context, SYSCALL_RESULT);
+    if result < 0 && result != IN_PROGRESS && setting!(connect_failed) == 0 {
+        return 0;
+    }
+    if is_agent() {
+        return 0;
+    }
+    let Some(writer) = RecordWriter::begin() else {
+        return 0;
+    };
+    let task = current_task();
+    let registers = user_registers(task);
+    let part = writer.fixed_part::<ConnectPart>();
+    let descriptor = registers.u32(offset!(regs_arg0));
+    let sock = sock_of(task, descriptor);
+    // SAFETY: the part is inside the scratch buffer, which this program owns.
+    unsafe {
+        (*part).fd = descriptor as i32;
+        passed_address(part, registers);
+        if !sock.is_null() {
+            (*part).own_pointer = sock.0;
+            (*part).family = sock.read(offset!(sock_family));
+            (*part).socket_type = sock.read(offset!(sock_type));
+            (*part).protocol = sock.read(offset!(sock_protocol));
+            internet_addresses(part, sock);
+        }
+    }
+    write_header(writer, RecordKind::Connect, task, Some(result));
+    // SAFETY: as above.
+    let (family, passed_family) = unsafe { ((*part).family, (*part).passed_family) };
+    if family == AF_UNIX {
+        let peer = sock.follow(offset!(unix_sock_peer));
+        // SAFETY: as above.
+        unsafe { (*part).peer_pointer = peer.0 };
+        let address = peer.follow(offset!(unix_sock_addr));
+        if !peer.is_null() && !address.is_null() {
+            let length = u64::from(address.read::<u32>(offset!(unix_address_len)));
+            if length > UNIX_PATH {
+                let name = address.plus(offset!(unix_address_name)).0 + UNIX_PATH;
+                writer.kernel_bytes(SectionTag::PeerPath, name, length - UNIX_PATH);
+            }
+        }
+    }
+    if passed_family == AF_UNIX {
+        let address = registers.u64(offset!(regs_arg1));
+        let length = u64::from(registers.u32(offset!(regs_arg2)));
+        let end = address + if length > 110 { 110 } else { length };
+        writer.user_bytes::<128>(SectionTag::PassedPath, address + UNIX_PATH, end);
+    }
+    writer.submit(RecordKind::Connect);
+    0
+}
+
+/// The `struct sock` behind a descriptor; null if it is no socket.
+#[inline(always)]
+fn sock_of(task: Typed, descriptor: u32) -> Untyped {
+    let file = file_of(task, descriptor);
+    if file.is_null() {
+        return Untyped(0);
+    }
+    let mode: u16 = file.follow(offset!(file_inode)).read(offset!(inode_mode));
+    if mode & TYPE_MASK != TYPE_SOCKET {
+        return Untyped(0);
+    }
+    file.follow(offset!(file_private_data))
+        .follow(offset!(socket_sock))
+}
+
+/// # Safety
+/// `part` points to a fixed part that the caller owns.
+#[inline(always)]
+unsafe fn internet_addresses(part: *mut ConnectPart, sock: Untyped) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (*part).family {
+            AF_INET => {
+                let local: [u8; 4] = sock.read(offset!(sock_rcv_saddr));
+                let remote: [u8; 4] = sock.read(offset!(sock_daddr));
+                (&raw mut (*part).local).cast::<[u8; 4]>().write(local);
+                (&raw mut (*part).remote).cast::<[u8; 4]>().write(remote);
+            }
+            AF_INET6 => {
+                (*part).local = sock.read(offset!(sock_v6_rcv_saddr));
+                (*part).remote = sock.read(offset!(sock_v6_daddr));
+            }
+            _ => return,
+        }
+        (*part).local_port = sock.read(offset!(sock_num));
+        (*part).remote_port = u16::from_be(sock.read(offset!(sock_dport)));
+    }
+}
+
+/// The destination that the caller named.
+///
+/// # Safety
+/// `part` points to a fixed part that the caller owns.
+#[inline(always)]
+unsafe fn passed_address(part: *mut ConnectPart, registers: Typed) {
+    let address = registers.u64(offset!(regs_arg1));
+    let length = registers.u32(offset!(regs_arg2));
+    // Both `sockaddr_in` and `sockaddr_in6` in one: family, port, then 24 bytes.
+    let mut bytes = [0_u16; 14];
+    let wanted = if length < 16 { 2 } else { 16 };
+    let wanted = if length < 28 { wanted } else { 28 };
+    // SAFETY: the helper writes at most 28 bytes to `bytes`, zeros if they cannot be read; `part`
+    // is the caller's.
+    unsafe {
+        bpf_probe_read_user((&raw mut bytes).cast(), wanted, address as *const _);
+        (*part).passed_family = bytes[0];
+        (*part).passed_port = u16::from_be(bytes[1]);
+        let passed = (&raw mut (*part).passed).cast::<u16>();
+        match bytes[0] {
+            // The address follows the port.
+            AF_INET => {
+                *passed = bytes[2];
+                *passed.add(1) = bytes[3];
+            }
+            // Four bytes of flow information come between.
+            AF_INET6 => {
+                let mut word = 0;
+                while word < 8 {
+                    *passed.add(word) = bytes[4 + word];
+                    word += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+}

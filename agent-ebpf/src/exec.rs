@@ -1,0 +1,94 @@
+//! Programs that start, and execs that fail.
+//!
+//! `exec_binprm` (fs/exec.c) calls `trace_sched_process_exec(current, old_pid, bprm)` once the new
+//! program is in place: memory, credentials, name and thread ids are the new ones, and nothing of
+//! it has run yet. A failed exec passes only the syscall's exit.
+
+use agent_ebpf::{ExecPart, MAX_ARGS, MAX_ENV, RecordKind, SectionTag};
+use aya_ebpf::macros::{raw_tracepoint, tracepoint};
+use aya_ebpf::programs::{RawTracePointContext, TracePointContext};
+
+use crate::cgroup::{cgroup_of, cgroup_path_section};
+use crate::kernel::{Untyped, current_task, offset, user_registers};
+use crate::open::{SYSCALL_RESULT, syscall_result};
+use crate::path::{KernelPath, path_section};
+use crate::record_writer::RecordWriter;
+use crate::task::{is_agent, write_header};
+
+/// A successful exec; arguments: task, old pid, `struct linux_binprm *`.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub(crate) fn sched_process_exec(context: RawTracePointContext) -> u32 {
+    if is_agent() {
+        return 0;
+    }
+    let Some(writer) = RecordWriter::begin() else {
+        return 0;
+    };
+    let task = current_task();
+    let program = Untyped(context.arg::<u64>(2));
+    let part = writer.fixed_part::<ExecPart>();
+    // SAFETY: the part is inside the scratch buffer, which this program owns.
+    unsafe { (*part).old_tid = context.arg::<u64>(1) as u32 };
+    write_header(writer, RecordKind::Exec, task, Some(0));
+    let memory = task.follow(offset!(task_mm)).untyped();
+    writer.user_bytes::<{ MAX_ARGS as u64 }>(
+        SectionTag::Args,
+        memory.read(offset!(mm_arg_start)),
+        memory.read(offset!(mm_arg_end)),
+    );
+    writer.user_bytes::<{ MAX_ENV as u64 }>(
+        SectionTag::Env,
+        memory.read(offset!(mm_env_start)),
+        memory.read(offset!(mm_env_end)),
+    );
+    writer.kernel_string(SectionTag::Path, program.follow(offset!(bprm_filename)).0);
+    let root = KernelPath::root_of(task);
+    let file = program.follow(offset!(bprm_file));
+    path_section(writer, SectionTag::ExePath, root, KernelPath::of_file(file));
+    path_section(writer, SectionTag::Cwd, root, KernelPath::cwd_of(task));
+    cgroup_path_section(writer, cgroup_of(task).0);
+    writer.submit(RecordKind::Exec);
+    0
+}
+
+/// execve failed. On success the exit of the syscall is passed too, by the new program.
+#[tracepoint(category = "syscalls", name = "sys_exit_execve")]
+pub(crate) fn sys_exit_execve(context: TracePointContext) -> u32 {
+    failed(&context, 0)
+}
+
+/// execveat failed.
+#[tracepoint(category = "syscalls", name = "sys_exit_execveat")]
+pub(crate) fn sys_exit_execveat(context: TracePointContext) -> u32 {
+    failed(&context, 1)
+}
+
+/// `path_argument` is the position of the path among the call's arguments; argv follows it.
+#[inline(always)]
+fn failed(context: &TracePointContext, path_argument: u32) -> u32 {
+    let result = syscall_result(context, SYSCALL_RESULT);
+    if result >= 0 || is_agent() {
+        return 0;
+    }
+    let Some(writer) = RecordWriter::begin() else {
+        return 0;
+    };
+    let task = current_task();
+    write_header(writer, RecordKind::ExecFailed, task, Some(result));
+    let registers = user_registers(task);
+    let (path, argv) = if path_argument == 0 {
+        (
+            registers.u64(offset!(regs_arg0)),
+            registers.u64(offset!(regs_arg1)),
+        )
+    } else {
+        (
+            registers.u64(offset!(regs_arg1)),
+            registers.u64(offset!(regs_arg2)),
+        )
+    };
+    writer.user_string(SectionTag::Path, path);
+    writer.user_argv(argv);
+    writer.submit(RecordKind::ExecFailed);
+    0
+}

@@ -1,0 +1,177 @@
+//! Reading kernel structures by offsets that the agent resolved.
+
+use agent_ebpf::{ABSENT, Offsets, Settings};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
+};
+
+#[unsafe(no_mangle)]
+static OFFSETS: Offsets = Offsets::from_array([0; Offsets::COUNT]);
+
+#[unsafe(no_mangle)]
+static SETTINGS: Settings = Settings {
+    agent_pid: 0,
+    direct_loads: 0,
+    has_task_pt_regs: 0,
+    stack_size: 0,
+    regs_size: 0,
+    cgroup_v1_subsystem: 0,
+    open_classes: 0,
+    connect_failed: 0,
+};
+
+/// The value of a member of [`Offsets`], as the agent set it before loading.
+///
+/// The read is volatile: the compiler must not take the zeros of this file for the values. To the
+/// verifier they are constants, since the map behind them is frozen and read-only.
+macro_rules! offset {
+    ($member:ident) => {
+        $crate::kernel::constant(|offsets, _| &offsets.$member)
+    };
+}
+
+/// The value of a member of [`Settings`].
+macro_rules! setting {
+    ($member:ident) => {
+        $crate::kernel::constant(|_, settings| &settings.$member)
+    };
+}
+
+pub(crate) use {offset, setting};
+
+#[inline(always)]
+pub(crate) fn constant(
+    member: impl FnOnce(&'static Offsets, &'static Settings) -> &'static u32,
+) -> u32 {
+    // SAFETY: a reference can be read.
+    unsafe { core::ptr::read_volatile(member(&OFFSETS, &SETTINGS)) }
+}
+
+/// A kernel structure that the verifier knows by its BTF type, so that members can be loaded
+/// directly (a fault reads as zero); where the kernel cannot do that, by `bpf_probe_read_kernel`.
+#[derive(Clone, Copy)]
+pub(crate) struct Typed(*const u8);
+
+impl Typed {
+    #[inline(always)]
+    pub(crate) fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
+    #[inline(always)]
+    fn member<T: Copy + Default>(self, offset: u32) -> T {
+        if offset == ABSENT {
+            return T::default();
+        }
+        // SAFETY: the pointer comes from the kernel, the offset from its BTF; the verifier checks
+        // both for a direct load, and the helper checks the address for the other.
+        unsafe {
+            let place = self.0.add(offset as usize).cast::<T>();
+            if setting!(direct_loads) == 1 {
+                core::ptr::read_volatile(place)
+            } else {
+                Untyped(place as u64).read(0)
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn u32(self, offset: u32) -> u32 {
+        self.member(offset)
+    }
+
+    #[inline(always)]
+    pub(crate) fn u64(self, offset: u32) -> u64 {
+        self.member(offset)
+    }
+
+    /// The structure that a pointer member points to.
+    #[inline(always)]
+    pub(crate) fn follow(self, offset: u32) -> Typed {
+        if offset == ABSENT {
+            return Typed(core::ptr::null());
+        }
+        // SAFETY: as in `member`. The load has to have the pointer's type, or the verifier would
+        // take what it loads for a number.
+        unsafe {
+            let place = self.0.add(offset as usize).cast::<*const u8>();
+            if setting!(direct_loads) == 1 {
+                Typed(core::ptr::read_volatile(place))
+            } else {
+                Typed(Untyped(place as u64).read::<u64>(0) as *const u8)
+            }
+        }
+    }
+
+    /// Forgets the type: from here on by `bpf_probe_read_kernel`.
+    #[inline(always)]
+    pub(crate) fn untyped(self) -> Untyped {
+        Untyped(self.0 as u64)
+    }
+}
+
+/// An address in the kernel of which the verifier knows nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Untyped(pub(crate) u64);
+
+impl Untyped {
+    /// What is at `offset` from here; zeros if it cannot be read.
+    #[inline(always)]
+    pub(crate) fn read<T: Copy + Default>(self, offset: u32) -> T {
+        let mut value = T::default();
+        if offset == ABSENT {
+            return value;
+        }
+        // SAFETY: the helper writes `size_of::<T>()` bytes to `value` or, on a fault, zeros.
+        unsafe {
+            bpf_probe_read_kernel(
+                (&raw mut value).cast(),
+                size_of::<T>() as u32,
+                self.0.wrapping_add(u64::from(offset)) as *const _,
+            );
+        }
+        value
+    }
+
+    /// The address that the pointer at `offset` holds.
+    #[inline(always)]
+    pub(crate) fn follow(self, offset: u32) -> Untyped {
+        Untyped(self.read(offset))
+    }
+
+    #[inline(always)]
+    pub(crate) fn plus(self, offset: u32) -> Untyped {
+        Untyped(self.0.wrapping_add(u64::from(offset)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_null(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// The current task.
+#[inline(always)]
+pub(crate) fn current_task() -> Typed {
+    // SAFETY: both helpers take nothing and always return the current task.
+    unsafe {
+        if setting!(direct_loads) == 1 {
+            Typed(bpf_get_current_task_btf() as *const u8)
+        } else {
+            Typed(bpf_get_current_task() as *const u8)
+        }
+    }
+}
+
+/// The user registers saved at the entry of the system call that `task` (the current one) is in.
+#[inline(always)]
+pub(crate) fn user_registers(task: Typed) -> Typed {
+    if setting!(has_task_pt_regs) == 1 && setting!(direct_loads) == 1 {
+        // SAFETY: `task` is the current task as `bpf_get_current_task_btf` returned it.
+        return Typed(unsafe { bpf_task_pt_regs(task.0 as *mut _) } as *const u8);
+    }
+    // `task_pt_regs` of x86: the registers are at the very top of the kernel stack.
+    let stack = task.untyped().follow(offset!(task_stack));
+    let top = stack.plus(setting!(stack_size));
+    Typed((top.0.wrapping_sub(u64::from(setting!(regs_size)))) as *const u8)
+}

@@ -1,0 +1,194 @@
+//! Files that are opened: open, openat, openat2, creat.
+//!
+//! Seen at the syscall's exit. What was opened is read from the file that the new descriptor
+//! stands for: the path in user memory may have changed since the kernel looked at it.
+
+use agent_ebpf::{OPEN_FAILED, OPEN_READ, OPEN_WRITE, OpenPart, RecordKind, SectionTag};
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use aya_ebpf::macros::tracepoint;
+use aya_ebpf::programs::TracePointContext;
+
+use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::path::{KernelPath, path_section};
+use crate::record_writer::RecordWriter;
+use crate::task::{is_agent, write_header};
+
+/// Where a `syscalls/sys_exit_*` tracepoint has the return value: after the 8 bytes that every
+/// tracepoint starts with, and the syscall's number.
+pub(crate) const SYSCALL_RESULT: usize = 16;
+
+/// `O_ACCMODE`, `O_CREAT | O_WRONLY | O_TRUNC` (what creat means) of the generic ABI.
+const ACCESS_MODE: u32 = 3;
+const CREAT_FLAGS: u32 = 0o100 | 0o1 | 0o1000;
+/// `FMODE_CREATED` of include/linux/fs.h, since 4.19.
+const FMODE_CREATED: u32 = 1 << 20;
+const AT_FDCWD: i32 = -100;
+
+/// The return value that a syscall's exit tracepoint carries.
+#[inline(always)]
+pub(crate) fn syscall_result(context: &TracePointContext, offset: usize) -> i64 {
+    // SAFETY: every `sys_exit` record has the return value at this offset; reading the context
+    // cannot fail there.
+    unsafe { context.read_at::<i64>(offset) }.unwrap_or(0)
+}
+
+/// open(path, flags, mode)
+#[tracepoint(category = "syscalls", name = "sys_exit_open")]
+pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
+    let result = syscall_result(&context, SYSCALL_RESULT);
+    record(result, |registers| Call {
+        directory: AT_FDCWD,
+        path: registers.u64(offset!(regs_arg0)),
+        flags: registers.u32(offset!(regs_arg1)),
+        mode: registers.u32(offset!(regs_arg2)),
+    })
+}
+
+/// creat(path, mode)
+#[tracepoint(category = "syscalls", name = "sys_exit_creat")]
+pub(crate) fn sys_exit_creat(context: TracePointContext) -> u32 {
+    let result = syscall_result(&context, SYSCALL_RESULT);
+    record(result, |registers| Call {
+        directory: AT_FDCWD,
+        path: registers.u64(offset!(regs_arg0)),
+        flags: CREAT_FLAGS,
+        mode: registers.u32(offset!(regs_arg1)),
+    })
+}
+
+/// openat(directory, path, flags, mode)
+#[tracepoint(category = "syscalls", name = "sys_exit_openat")]
+pub(crate) fn sys_exit_openat(context: TracePointContext) -> u32 {
+    let result = syscall_result(&context, SYSCALL_RESULT);
+    record(result, |registers| Call {
+        directory: registers.u32(offset!(regs_arg0)) as i32,
+        path: registers.u64(offset!(regs_arg1)),
+        flags: registers.u32(offset!(regs_arg2)),
+        mode: registers.u32(offset!(regs_arg3)),
+    })
+}
+
+/// openat2(directory, path, struct open_how *, size)
+#[tracepoint(category = "syscalls", name = "sys_exit_openat2")]
+pub(crate) fn sys_exit_openat2(context: TracePointContext) -> u32 {
+    let result = syscall_result(&context, SYSCALL_RESULT);
+    record(result, |registers| {
+        // `struct open_how`: flags, mode, resolve, 64 bits each.
+        let mut how = [0_u64; 2];
+        // SAFETY: the helper writes 16 bytes to `how`, zeros if the memory cannot be read.
+        unsafe {
+            bpf_probe_read_user(
+                (&raw mut how).cast(),
+                16,
+                registers.u64(offset!(regs_arg2)) as *const _,
+            );
+        }
+        Call {
+            directory: registers.u32(offset!(regs_arg0)) as i32,
+            path: registers.u64(offset!(regs_arg1)),
+            flags: how[0] as u32,
+            mode: how[1] as u32,
+        }
+    })
+}
+
+/// The arguments of a call of the open family.
+struct Call {
+    directory: i32,
+    path: u64,
+    flags: u32,
+    mode: u32,
+}
+
+#[inline(always)]
+fn record(result: i64, call: impl FnOnce(Typed) -> Call) -> u32 {
+    // Cheap tests first: most opens end here when no rule wants their class.
+    if result < 0 && setting!(open_classes) & OPEN_FAILED == 0 {
+        return 0;
+    }
+    if is_agent() {
+        return 0;
+    }
+    let task = current_task();
+    let mut file = Untyped(0);
+    let mut file_flags = 0;
+    if result >= 0 {
+        file = file_of(task, result as u32);
+        file_flags = file.read(offset!(file_flags));
+        let class = if file_flags & ACCESS_MODE == 0 {
+            OPEN_READ
+        } else {
+            OPEN_WRITE
+        };
+        if setting!(open_classes) & class == 0 {
+            return 0;
+        }
+    }
+    let Some(writer) = RecordWriter::begin() else {
+        return 0;
+    };
+    let call = call(user_registers(task));
+    let part = writer.fixed_part::<OpenPart>();
+    // SAFETY: the part is inside the scratch buffer, which this program owns.
+    unsafe {
+        (*part).flags = call.flags;
+        (*part).mode = call.mode;
+        if !file.is_null() {
+            (*part).flags = (call.flags & !ACCESS_MODE) | (file_flags & ACCESS_MODE);
+            (*part).created = u32::from(file.read::<u32>(offset!(file_mode)) & FMODE_CREATED != 0);
+            let inode = file.follow(offset!(file_inode));
+            (*part).inode = inode.read(offset!(inode_number));
+            (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
+            (*part).device = inode
+                .follow(offset!(inode_superblock))
+                .read(offset!(superblock_device));
+        }
+    }
+    write_header(writer, RecordKind::Open, task, Some(result));
+    writer.user_string(SectionTag::Path, call.path);
+    let root = KernelPath::root_of(task);
+    if !file.is_null() {
+        path_section(writer, SectionTag::Opened, root, KernelPath::of_file(file));
+    }
+    if !is_absolute(call.path) {
+        if call.directory == AT_FDCWD {
+            path_section(writer, SectionTag::Base, root, KernelPath::cwd_of(task));
+        } else {
+            let directory = file_of(task, call.directory as u32);
+            if !directory.is_null() {
+                path_section(
+                    writer,
+                    SectionTag::Base,
+                    root,
+                    KernelPath::of_file(directory),
+                );
+            }
+        }
+    }
+    writer.submit(RecordKind::Open);
+    0
+}
+
+/// Whether the path at a user address starts with a slash.
+#[inline(always)]
+fn is_absolute(path: u64) -> bool {
+    let mut first = 0_u8;
+    // SAFETY: the helper writes one byte to `first`, zero if the memory cannot be read.
+    unsafe { bpf_probe_read_user((&raw mut first).cast(), 1, path as *const _) };
+    first == b'/'
+}
+
+/// The `struct file` behind a descriptor of the task; null if there is none.
+#[inline(always)]
+pub(crate) fn file_of(task: Typed, descriptor: u32) -> Untyped {
+    let files = task.follow(offset!(task_files));
+    if files.is_null() {
+        return Untyped(0);
+    }
+    let table = files.untyped().follow(offset!(files_fdt));
+    if descriptor >= table.read::<u32>(offset!(fdtable_max_fds)) {
+        return Untyped(0);
+    }
+    let array = table.follow(offset!(fdtable_fd));
+    Untyped(array.0.wrapping_add(u64::from(descriptor) * 8)).follow(0)
+}

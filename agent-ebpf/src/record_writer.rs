@@ -1,0 +1,327 @@
+//! Puts a record together in a scratch buffer.
+//!
+//! The write position is kept in map memory and read again at each step, so that to the verifier
+//! it is an unknown number that a mask bounds. Kept in a register it would be a different range on
+//! each path through the program, and the verifier would walk them all.
+
+use agent_ebpf::{
+    ALIGNMENT, DETACHED, DROP_SCRATCH_BUSY, Header, MAX_RECORD, RecordKind, SectionHeader,
+    SectionTag, TRUNCATED, UNREADABLE,
+};
+use aya_ebpf::helpers::generated::{
+    bpf_get_smp_processor_id, bpf_probe_read_kernel, bpf_probe_read_kernel_str,
+    bpf_probe_read_user, bpf_probe_read_user_str,
+};
+
+use crate::output::{SCRATCH, commit, count_drop};
+
+/// Bounds the position: any value up to this leaves room for the largest single write.
+const POSITION_MASK: u64 = MAX_RECORD as u64 - 1;
+
+/// One CPU's buffer. Twice the largest record, so that a write of up to `MAX_RECORD` bytes at any
+/// masked position stays inside.
+#[repr(C)]
+pub(crate) struct Scratch {
+    busy: u64,
+    position: u64,
+    section: u64,
+    bytes: [u8; 2 * MAX_RECORD],
+}
+
+/// A record under construction.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordWriter(*mut Scratch);
+
+impl RecordWriter {
+    /// Takes this CPU's buffer. `None` if it is in use, which is counted: a program of ours was
+    /// preempted by another one, which today's kernels do not do.
+    #[inline(always)]
+    pub(crate) fn begin() -> Option<Self> {
+        // SAFETY: the helper has no preconditions.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        let scratch = SCRATCH.get_ptr_mut(cpu as u32)?;
+        // SAFETY: the cell is this CPU's; `busy` keeps out a second program.
+        unsafe {
+            if core::ptr::read_volatile(&raw const (*scratch).busy) != 0 {
+                count_drop(DROP_SCRATCH_BUSY);
+                return None;
+            }
+            core::ptr::write_volatile(&raw mut (*scratch).busy, 1);
+            (*scratch).position = size_of::<Header>() as u64;
+        }
+        Some(Self(scratch))
+    }
+
+    /// Gives the buffer back without a record.
+    #[inline(always)]
+    pub(crate) fn abandon(self) {
+        // SAFETY: `self` came from `begin`.
+        unsafe { core::ptr::write_volatile(&raw mut (*self.0).busy, 0) }
+    }
+
+    /// The header, to be filled in place.
+    #[inline(always)]
+    pub(crate) fn header(self) -> *mut Header {
+        // SAFETY: the buffer is longer than a header, and 8-aligned as the cell is.
+        unsafe { (&raw mut (*self.0).bytes).cast() }
+    }
+
+    /// The fixed part that follows the header, zeroed, to be filled in place.
+    ///
+    /// `T` has a size that is a multiple of [`ALIGNMENT`].
+    #[inline(always)]
+    pub(crate) fn fixed_part<T>(self) -> *mut T {
+        const { assert!(size_of::<T>() % ALIGNMENT == 0 && size_of::<Header>() % ALIGNMENT == 0) }
+        // SAFETY: header and fixed part together are far below the buffer's size.
+        unsafe {
+            (*self.0).position = (size_of::<Header>() + size_of::<T>()) as u64;
+            let part = (&raw mut (*self.0).bytes)
+                .cast::<u8>()
+                .add(size_of::<Header>());
+            let mut word = 0;
+            while word < size_of::<T>() / 8 {
+                core::ptr::write_volatile(part.cast::<u64>().add(word), 0);
+                word += 1;
+            }
+            part.cast()
+        }
+    }
+
+    /// Sets the header's length and commits the record.
+    #[inline(always)]
+    pub(crate) fn submit(self, kind: RecordKind) {
+        let header = self.header();
+        let length = self.position();
+        // SAFETY: the masked length is within the buffer.
+        unsafe {
+            (*header).length = length as u32;
+            let bytes = (&raw const (*self.0).bytes).cast::<u8>();
+            commit(kind, core::slice::from_raw_parts(bytes, length as usize));
+        }
+        self.abandon();
+    }
+
+    #[inline(always)]
+    pub(crate) fn position(self) -> u64 {
+        // SAFETY: `self` came from `begin`.
+        unsafe { core::ptr::read_volatile(&raw const (*self.0).position) & POSITION_MASK }
+    }
+
+    #[inline(always)]
+    pub(crate) fn advance(self, bytes: u64) {
+        // SAFETY: `self` came from `begin`.
+        unsafe {
+            let position = &raw mut (*self.0).position;
+            core::ptr::write_volatile(position, core::ptr::read_volatile(position) + bytes);
+        }
+    }
+
+    /// Where the next byte goes.
+    #[inline(always)]
+    fn cursor(self) -> *mut u8 {
+        // SAFETY: the masked position is in the first half of the buffer.
+        unsafe {
+            (&raw mut (*self.0).bytes)
+                .cast::<u8>()
+                .add(self.position() as usize)
+        }
+    }
+
+    /// Whether `bytes` more fit into a record.
+    #[inline(always)]
+    pub(crate) fn has_room(self, bytes: u64) -> bool {
+        // SAFETY: `self` came from `begin`.
+        let position = unsafe { core::ptr::read_volatile(&raw const (*self.0).position) };
+        position + bytes < MAX_RECORD as u64
+    }
+
+    /// Starts a section; its header is written by [`Self::end_section`].
+    #[inline(always)]
+    pub(crate) fn begin_section(self) {
+        // SAFETY: `self` came from `begin`.
+        unsafe { core::ptr::write_volatile(&raw mut (*self.0).section, self.position()) }
+        self.advance(size_of::<SectionHeader>() as u64);
+    }
+
+    /// Ends the section: everything written since [`Self::begin_section`] is in it.
+    #[inline(always)]
+    pub(crate) fn end_section(self, tag: SectionTag, flags: u16) {
+        // SAFETY: the masked start of the section is in the first half of the buffer.
+        unsafe {
+            let start = core::ptr::read_volatile(&raw const (*self.0).section) & POSITION_MASK;
+            let end = self.position();
+            let header = (&raw mut (*self.0).bytes)
+                .cast::<u8>()
+                .add(start as usize)
+                .cast::<SectionHeader>();
+            (*header).tag = tag as u16;
+            (*header).flags = flags;
+            (*header).length = (end - start) as u32 - size_of::<SectionHeader>() as u32;
+            let padding = (ALIGNMENT as u64 - 1) & end.wrapping_neg();
+            self.advance(padding);
+        }
+    }
+
+    /// A section with the string at a user address, without its NUL.
+    #[inline(always)]
+    pub(crate) fn user_string(self, tag: SectionTag, address: u64) {
+        // One more than the longest valid string and its NUL, to tell a full one from a cut one.
+        const LIMIT: u32 = agent_ebpf::MAX_STRING as u32 + 8;
+        self.begin_section();
+        // SAFETY: the cursor has MAX_RECORD bytes behind it, more than LIMIT.
+        let taken =
+            unsafe { bpf_probe_read_user_str(self.cursor().cast(), LIMIT, address as *const _) };
+        self.end_string(tag, taken, u64::from(LIMIT));
+    }
+
+    /// A section with the string at a kernel address, without its NUL.
+    #[inline(always)]
+    pub(crate) fn kernel_string(self, tag: SectionTag, address: u64) {
+        const LIMIT: u32 = agent_ebpf::MAX_STRING as u32 + 8;
+        self.begin_section();
+        // SAFETY: as in `user_string`.
+        let taken =
+            unsafe { bpf_probe_read_kernel_str(self.cursor().cast(), LIMIT, address as *const _) };
+        self.end_string(tag, taken, u64::from(LIMIT));
+    }
+
+    #[inline(always)]
+    fn end_string(self, tag: SectionTag, taken: i64, limit: u64) {
+        let mut flags = 0;
+        if taken <= 0 {
+            flags = UNREADABLE;
+        } else {
+            let with_nul = taken as u64;
+            if with_nul >= limit {
+                flags = TRUNCATED;
+            }
+            self.advance(with_nul - 1);
+        }
+        self.end_section(tag, flags);
+    }
+
+    /// A section with user memory from `start` to `end`, at most `LIMIT` bytes (a power of two).
+    #[inline(always)]
+    pub(crate) fn user_bytes<const LIMIT: u64>(self, tag: SectionTag, start: u64, end: u64) {
+        self.begin_section();
+        let present = end.wrapping_sub(start);
+        let mut flags = 0;
+        let mut length = present;
+        if end < start {
+            length = 0;
+        } else if present > LIMIT {
+            length = LIMIT;
+            flags = TRUNCATED;
+        }
+        // The verifier forgets the comparison above when the value passes through the stack; the
+        // mask is what bounds it.
+        let length = core::hint::black_box(length) & (2 * LIMIT - 1);
+        // SAFETY: the cursor has MAX_RECORD bytes behind it, more than 2 * LIMIT.
+        let failed =
+            unsafe { bpf_probe_read_user(self.cursor().cast(), length as u32, start as *const _) }
+                != 0;
+        if failed {
+            flags |= UNREADABLE;
+        } else {
+            self.advance(length);
+        }
+        self.end_section(tag, flags);
+    }
+
+    /// A section with the strings that a user array of pointers, ended by a null, points to.
+    #[inline(always)]
+    pub(crate) fn user_argv(self, argv: u64) {
+        const STRINGS: u64 = 32;
+        const LIMIT: u32 = 512;
+        self.begin_section();
+        let mut flags = TRUNCATED;
+        let mut index = 0;
+        while index < STRINGS {
+            let mut string = 0_u64;
+            // SAFETY: the helper writes 8 bytes to `string`; the cursor has MAX_RECORD bytes
+            // behind it, more than LIMIT.
+            let taken = unsafe {
+                bpf_probe_read_user((&raw mut string).cast(), 8, (argv + index * 8) as *const _);
+                if string == 0 {
+                    flags = 0;
+                    break;
+                }
+                bpf_probe_read_user_str(self.cursor().cast(), LIMIT, string as *const _)
+            };
+            if taken <= 0 {
+                flags |= UNREADABLE;
+                break;
+            }
+            self.advance(taken as u64);
+            index += 1;
+        }
+        self.end_section(SectionTag::Args, flags);
+    }
+
+    /// A section with `length` (below 256) bytes of kernel memory.
+    #[inline(always)]
+    pub(crate) fn kernel_bytes(self, tag: SectionTag, address: u64, length: u64) {
+        self.begin_section();
+        let length = core::hint::black_box(length) & 0xff;
+        // SAFETY: the cursor has MAX_RECORD bytes behind it.
+        let failed = unsafe {
+            bpf_probe_read_kernel(self.cursor().cast(), length as u32, address as *const _)
+        } != 0;
+        if failed {
+            self.end_section(tag, UNREADABLE);
+        } else {
+            self.advance(length);
+            self.end_section(tag, 0);
+        }
+    }
+
+    /// One component of a path: its length in a byte, then the name.
+    #[inline(always)]
+    pub(crate) fn component(self, name: u64, length: u32) {
+        let cursor = self.cursor();
+        // A name has at most 255 bytes (NAME_MAX).
+        let length = core::hint::black_box(length) & 0xff;
+        // SAFETY: the cursor has MAX_RECORD bytes behind it.
+        unsafe {
+            *cursor = length as u8;
+            bpf_probe_read_kernel(cursor.add(1).cast(), length, name as *const _);
+        }
+        self.advance(u64::from(length) + 1);
+    }
+
+    /// One component of a path whose length is not known: up to its NUL.
+    #[inline(always)]
+    pub(crate) fn component_string(self, name: u64) {
+        let cursor = self.cursor();
+        // SAFETY: the cursor has MAX_RECORD bytes behind it.
+        unsafe {
+            let taken = bpf_probe_read_kernel_str(cursor.add(1).cast(), 256, name as *const _);
+            let length = if taken > 0 {
+                (taken - 1) as u64 & 0xff
+            } else {
+                0
+            };
+            *cursor = length as u8;
+            self.advance(length + 1);
+        }
+    }
+}
+
+/// How a walk up a path ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WalkEnd {
+    AtRoot,
+    Truncated,
+    Detached,
+}
+
+impl WalkEnd {
+    #[inline(always)]
+    pub(crate) fn section_flags(self) -> u16 {
+        match self {
+            Self::AtRoot => 0,
+            Self::Truncated => TRUNCATED,
+            Self::Detached => DETACHED,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Typed reading of a part of the configuration tree.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::document::{Entry, Location, Node, Value};
+use super::error::Problem;
+use super::falco;
+
+/// Collects what is wrong, so that one start shows all of it.
+pub(super) type Problems = RefCell<Vec<Problem>>;
+
+/// The keys of one map. Each key that is asked for is a key that exists: the others are reported
+/// by [`Section::finish`].
+pub(super) struct Section<'p> {
+    /// With a dot at its end, or empty at the top.
+    prefix: String,
+    entries: Vec<Entry>,
+    known: Vec<&'static str>,
+    problems: &'p Problems,
+}
+
+impl<'p> Section<'p> {
+    /// The whole configuration.
+    pub(super) fn root(node: Node, problems: &'p Problems) -> Self {
+        Self::new(String::new(), node, problems)
+    }
+
+    fn new(prefix: String, node: Node, problems: &'p Problems) -> Self {
+        let entries = match node.value {
+            Value::Map(entries) => entries,
+            Value::Null => Vec::new(),
+            other => {
+                let name = match prefix.strip_suffix('.') {
+                    Some(name) => format!("{name}: "),
+                    None => String::new(),
+                };
+                let message = format!("{name}expected keys with values, found {}", shape(&other));
+                problems
+                    .borrow_mut()
+                    .push(Problem::new(node.location, message));
+                Vec::new()
+            }
+        };
+        Self {
+            prefix,
+            entries,
+            known: Vec::new(),
+            problems,
+        }
+    }
+
+    /// The section under this key.
+    pub(super) fn section(&mut self, key: &'static str) -> Section<'p> {
+        let node = self.take(key).unwrap_or_else(|| Node {
+            value: Value::Null,
+            location: Location::Option("".into()),
+        });
+        Section::new(format!("{}{key}.", self.prefix), node, self.problems)
+    }
+
+    /// `true` or `false`, with YAML's older spellings.
+    pub(super) fn switch(&mut self, key: &'static str, default: bool) -> bool {
+        let parse = |text: &str| match &*text.to_ascii_lowercase() {
+            "true" | "yes" | "on" => Ok(true),
+            "false" | "no" | "off" => Ok(false),
+            _ => Err("expected true or false".to_owned()),
+        };
+        self.value_with(key, parse).unwrap_or(default)
+    }
+
+    /// A value whose type says itself what it expects.
+    pub(super) fn value<T>(&mut self, key: &'static str, default: T) -> T
+    where
+        T: FromStr<Err: Display>,
+    {
+        self.value_with(key, |text| {
+            text.parse().map_err(|error: T::Err| error.to_string())
+        })
+        .unwrap_or(default)
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn number(
+        &mut self,
+        key: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
+        let parse = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|number| range.contains(number))
+                .ok_or_else(|| {
+                    let (least, most) = (range.start(), range.end());
+                    format!("expected a whole number from {least} to {most}")
+                })
+        };
+        self.value_with(key, parse).unwrap_or(default)
+    }
+
+    /// Any one value; `parse` says what was expected.
+    pub(super) fn value_with<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let node = self.take(key)?;
+        let result = match &node.value {
+            Value::Scalar(text) => parse(text).map_err(|why| format!("{why}, found '{text}'")),
+            other => Err(format!("expected a single value, found {}", shape(other))),
+        };
+        self.or_report(key, node.location, result)
+    }
+
+    /// A list of texts; a single text is a list of one.
+    pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let node = self.take(key)?;
+        let result = match node.value {
+            Value::Scalar(text) => Ok(vec![text]),
+            Value::List(items) => items
+                .into_iter()
+                .map(|item| match item.value {
+                    Value::Scalar(text) => Ok(text),
+                    other => Err(format!(
+                        "expected a list of texts, found {} in it",
+                        shape(&other)
+                    )),
+                })
+                .collect(),
+            other => Err(format!("expected a list of texts, found {}", shape(&other))),
+        };
+        self.or_report(key, node.location, result)
+    }
+
+    /// A map from any names to texts.
+    pub(super) fn text_map(&mut self, key: &'static str) -> Vec<(String, String)> {
+        let Some(node) = self.take(key) else {
+            return Vec::new();
+        };
+        let result = match node.value {
+            Value::Map(entries) => entries
+                .into_iter()
+                .map(|entry| match entry.value.value {
+                    Value::Scalar(text) => Ok((entry.key, text)),
+                    Value::Null => Ok((entry.key, String::new())),
+                    other => Err(format!(
+                        "expected a text for '{}', found {}",
+                        entry.key,
+                        shape(&other)
+                    )),
+                })
+                .collect(),
+            other => Err(format!(
+                "expected names with texts, found {}",
+                shape(&other)
+            )),
+        };
+        self.or_report(key, node.location, result)
+            .unwrap_or_default()
+    }
+
+    /// Reports every key that nothing asked for.
+    pub(super) fn finish(self) {
+        for entry in self.entries {
+            let key = format!("{}{}", self.prefix, entry.key);
+            let message = if let Some(advice) = falco::advice(&key) {
+                format!("'{key}' is a key of Falco's that Peregrine does not support: {advice}")
+            } else if let Some(near) = nearest(&entry.key, &self.known) {
+                format!("unknown key '{key}': did you mean '{}{near}'?", self.prefix)
+            } else {
+                let mut known = self.known.clone();
+                known.sort_unstable();
+                format!("unknown key '{key}': expected one of {}", known.join(", "))
+            };
+            self.problems
+                .borrow_mut()
+                .push(Problem::new(entry.location, message));
+        }
+    }
+
+    /// Takes a key out; `None` also if it has no value.
+    fn take(&mut self, key: &'static str) -> Option<Node> {
+        self.known.push(key);
+        let at = self.entries.iter().position(|entry| entry.key == key)?;
+        let node = self.entries.remove(at).value;
+        (!matches!(node.value, Value::Null)).then_some(node)
+    }
+
+    fn or_report<T>(&self, key: &str, location: Location, result: Result<T, String>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(why) => {
+                let message = format!("{}{key}: {why}", self.prefix);
+                self.problems
+                    .borrow_mut()
+                    .push(Problem::new(location, message));
+                None
+            }
+        }
+    }
+}
+
+fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Scalar(_) => "a single value",
+        Value::List(_) => "a list",
+        Value::Map(_) => "keys with values",
+    }
+}
+
+/// The known key that was most likely meant.
+fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(key, candidate), *candidate))
+        .filter(|(similarity, _)| *similarity > 0.85)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}

@@ -1,0 +1,521 @@
+//! From the bytes of a record to an [`Event`].
+//!
+//! Whatever the bytes are, the decoder returns an event or an error. It allocates nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use agent_ebpf::{
+    ALIGNMENT, CgroupPart, ConnectPart, DETACHED, ExecPart, ExitPart, ForkPart, HAS_RESULT, Header,
+    OpenPart, RecordKind, SectionHeader, SectionTag, TRUNCATED, UNREADABLE, WIRE_VERSION,
+};
+use thiserror::Error;
+
+use super::{
+    BootTime, CgroupCreated, CgroupId, Comm, Connect, Event, EventType, Exec, ExecFailed, Exit,
+    Fork, Gid, KernelPath, Open, Origin, Payload, Pid, ProcessKey, Socket, Strings, Text, Tid, Uid,
+};
+
+/// Why a record is none.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// It ends before its parts do.
+    #[error("the record ends after {0} bytes, in the middle of a part")]
+    TooShort(usize),
+    /// It is of another version of the layout.
+    #[error("the record has version {0}, not {WIRE_VERSION}")]
+    Version(u16),
+    /// Its kind is unknown.
+    #[error("the record has the unknown kind {0}")]
+    Kind(u16),
+}
+
+/// A type whose every bit pattern is a value: plain integers in C layout.
+///
+/// # Safety
+/// Implement it only for `repr(C)` types made of integers without padding.
+unsafe trait Plain: Copy {}
+
+// SAFETY: all of these are integers in `repr(C)`; agent-ebpf lays them out without padding.
+unsafe impl Plain for Header {}
+// SAFETY: as above.
+unsafe impl Plain for SectionHeader {}
+// SAFETY: as above.
+unsafe impl Plain for ExecPart {}
+// SAFETY: as above.
+unsafe impl Plain for ForkPart {}
+// SAFETY: as above.
+unsafe impl Plain for ExitPart {}
+// SAFETY: as above.
+unsafe impl Plain for OpenPart {}
+// SAFETY: as above.
+unsafe impl Plain for ConnectPart {}
+// SAFETY: as above.
+unsafe impl Plain for CgroupPart {}
+
+/// What is left of a record.
+#[derive(Clone, Copy)]
+struct Cursor<'r> {
+    rest: &'r [u8],
+    /// Bytes of the whole record, for messages.
+    length: usize,
+}
+
+impl<'r> Cursor<'r> {
+    fn take<T: Plain>(&mut self) -> Result<T, DecodeError> {
+        let (bytes, rest) = self
+            .rest
+            .split_at_checked(size_of::<T>())
+            .ok_or(DecodeError::TooShort(self.length))?;
+        self.rest = rest;
+        // SAFETY: there are as many bytes as `T` has, and every pattern of them is a `T`.
+        Ok(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+    }
+
+    /// The next section; `None` at the end.
+    fn section(&mut self) -> Result<Option<Section<'r>>, DecodeError> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let header: SectionHeader = self.take()?;
+        let length = header.length as usize;
+        let bytes = self
+            .rest
+            .get(..length)
+            .ok_or(DecodeError::TooShort(self.length))?;
+        // The last section's padding may be cut off with the record.
+        let padded = length.next_multiple_of(ALIGNMENT).min(self.rest.len());
+        self.rest = &self.rest[padded..];
+        Ok(Some(Section {
+            tag: SectionTag::from_number(header.tag),
+            flags: header.flags,
+            bytes,
+        }))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Section<'r> {
+    /// `None` for a tag that this version does not know, which is skipped.
+    tag: Option<SectionTag>,
+    flags: u16,
+    bytes: &'r [u8],
+}
+
+impl<'r> Section<'r> {
+    fn has(self, flag: u16) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn text(self) -> Text<'r> {
+        Text {
+            bytes: self.bytes,
+            truncated: self.has(TRUNCATED | UNREADABLE),
+        }
+    }
+
+    fn strings(self) -> Strings<'r> {
+        Strings {
+            bytes: self.bytes,
+            truncated: self.has(TRUNCATED | UNREADABLE),
+        }
+    }
+
+    fn path(self) -> KernelPath<'r> {
+        KernelPath {
+            components: self.bytes,
+            truncated: self.has(TRUNCATED),
+            detached: self.has(DETACHED),
+        }
+    }
+}
+
+/// Decodes one record.
+pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
+    let mut cursor = Cursor {
+        rest: record,
+        length: record.len(),
+    };
+    let header: Header = cursor.take()?;
+    if header.version != WIRE_VERSION {
+        return Err(DecodeError::Version(header.version));
+    }
+    let kind = RecordKind::from_number(header.kind).ok_or(DecodeError::Kind(header.kind))?;
+    let payload = match kind {
+        RecordKind::Exec => Payload::Exec(exec(&mut cursor, &header)?),
+        RecordKind::ExecFailed => Payload::ExecFailed(exec_failed(&mut cursor)?),
+        RecordKind::Fork => Payload::Fork(fork(cursor.take()?)),
+        RecordKind::Exit => Payload::Exit(Exit {
+            status: cursor.take::<ExitPart>()?.status,
+        }),
+        RecordKind::Open => Payload::Open(open(&mut cursor, &header)?),
+        RecordKind::Connect => Payload::Connect(connect(&mut cursor)?),
+        RecordKind::CgroupCreated => Payload::CgroupCreated(cgroup_created(&mut cursor)?),
+    };
+    Ok(Event {
+        event_type: event_type(kind, header.syscall),
+        origin: origin(&header),
+        payload,
+    })
+}
+
+fn origin(header: &Header) -> Origin {
+    Origin {
+        time: BootTime(header.time),
+        process: ProcessKey::new(Pid(header.pid), BootTime(header.start_time)),
+        tid: Tid(header.tid),
+        parent: ProcessKey::new(Pid(header.ppid), BootTime(header.parent_start_time)),
+        vpid: Pid(header.vpid),
+        vtid: Tid(header.vtid),
+        pgid: Pid(header.pgid),
+        sid: Pid(header.sid),
+        vpgid: Pid(header.vpgid),
+        vsid: Pid(header.vsid),
+        uid: Uid(header.uid),
+        gid: Gid(header.gid),
+        loginuid: Uid(header.loginuid),
+        tty: header.tty,
+        cgroup: CgroupId(header.cgroup),
+        comm: Comm::from_kernel(header.comm),
+        cpu: header.cpu,
+        result: (header.flags & HAS_RESULT != 0).then_some(header.result),
+    }
+}
+
+/// The name of an event: for kinds that several system calls share, that of the call.
+fn event_type(kind: RecordKind, syscall: u32) -> EventType {
+    let call = libc::c_long::from(syscall);
+    match kind {
+        // Falco reports a successful execveat as execve too (semantics of its exec tracepoint).
+        RecordKind::Exec => EventType::Execve,
+        RecordKind::ExecFailed if call == libc::SYS_execveat => EventType::Execveat,
+        RecordKind::ExecFailed => EventType::Execve,
+        RecordKind::Fork => match call {
+            libc::SYS_fork => EventType::Fork,
+            libc::SYS_vfork => EventType::Vfork,
+            libc::SYS_clone3 => EventType::Clone3,
+            _ => EventType::Clone,
+        },
+        RecordKind::Exit => EventType::Procexit,
+        RecordKind::Open => match call {
+            libc::SYS_open => EventType::Open,
+            libc::SYS_creat => EventType::Creat,
+            libc::SYS_openat2 => EventType::Openat2,
+            _ => EventType::Openat,
+        },
+        RecordKind::Connect => EventType::Connect,
+        RecordKind::CgroupCreated => EventType::State,
+    }
+}
+
+fn exec<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Exec<'r>, DecodeError> {
+    let part: ExecPart = cursor.take()?;
+    let mut exec = Exec {
+        old_tid: (part.old_tid != header.pid).then_some(Tid(part.old_tid)),
+        ..Exec::default()
+    };
+    while let Some(section) = cursor.section()? {
+        match section.tag {
+            Some(SectionTag::Args) => exec.args = section.strings(),
+            Some(SectionTag::Env) => exec.env = section.strings(),
+            Some(SectionTag::Path) => exec.filename = section.text(),
+            Some(SectionTag::ExePath) => exec.exe_path = Some(section.path()),
+            Some(SectionTag::Cwd) => exec.cwd = Some(section.path()),
+            Some(SectionTag::Cgroup) => exec.cgroup_path = Some(section.path()),
+            _ => {}
+        }
+    }
+    Ok(exec)
+}
+
+fn exec_failed<'r>(cursor: &mut Cursor<'r>) -> Result<ExecFailed<'r>, DecodeError> {
+    let mut failed = ExecFailed::default();
+    while let Some(section) = cursor.section()? {
+        match section.tag {
+            Some(SectionTag::Path) => failed.filename = section.text(),
+            Some(SectionTag::Args) => failed.args = section.strings(),
+            _ => {}
+        }
+    }
+    Ok(failed)
+}
+
+fn fork(part: ForkPart) -> Fork {
+    Fork {
+        child: ProcessKey::new(Pid(part.child_pid), BootTime(part.child_start_time)),
+        child_vpid: Pid(part.child_vpid),
+        child_parent: ProcessKey::new(Pid(part.child_ppid), BootTime(part.child_parent_start_time)),
+        child_cgroup: CgroupId(part.child_cgroup),
+    }
+}
+
+fn open<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Open<'r>, DecodeError> {
+    let part: OpenPart = cursor.take()?;
+    let mut open = Open {
+        flags: part.flags,
+        mode: part.mode,
+        inode_mode: part.inode_mode,
+        dev: part.device,
+        inode: part.inode,
+        created: part.created != 0,
+        ..Open::default()
+    };
+    while let Some(section) = cursor.section()? {
+        match section.tag {
+            Some(SectionTag::Path) => open.path = section.text(),
+            Some(SectionTag::Base) => open.base = Some(section.path()),
+            Some(SectionTag::Opened) if header.result >= 0 => open.opened = Some(section.path()),
+            _ => {}
+        }
+    }
+    Ok(open)
+}
+
+fn connect<'r>(cursor: &mut Cursor<'r>) -> Result<Connect<'r>, DecodeError> {
+    let part: ConnectPart = cursor.take()?;
+    let mut peer = Text::default();
+    let mut connect = Connect {
+        fd: part.fd,
+        ..Connect::default()
+    };
+    while let Some(section) = cursor.section()? {
+        match section.tag {
+            Some(SectionTag::PeerPath) => peer = unix_name(section.text()),
+            Some(SectionTag::PassedPath) => connect.passed_unix = unix_name(section.text()),
+            _ => {}
+        }
+    }
+    connect.passed =
+        address(part.passed_family, part.passed).map(|address| (address, part.passed_port));
+    connect.socket = match i32::from(part.family) {
+        0 => None,
+        libc::AF_UNIX => Some(Socket::Unix {
+            path: peer,
+            pointers: (part.own_pointer, part.peer_pointer),
+            socket_type: part.socket_type,
+        }),
+        _ => match (
+            address(part.family, part.local),
+            address(part.family, part.remote),
+        ) {
+            (Some(local), Some(remote)) => Some(Socket::Inet {
+                local: (local, part.local_port),
+                remote: (remote, part.remote_port),
+                protocol: part.protocol,
+                socket_type: part.socket_type,
+            }),
+            _ => Some(Socket::Other {
+                family: part.family,
+            }),
+        },
+    };
+    Ok(connect)
+}
+
+/// A unix address ends at its first NUL, unless it starts with one: then it is an abstract name.
+fn unix_name(text: Text<'_>) -> Text<'_> {
+    match text.bytes.iter().position(|byte| *byte == 0) {
+        Some(end) if end > 0 => Text {
+            bytes: &text.bytes[..end],
+            ..text
+        },
+        _ => text,
+    }
+}
+
+/// An address of an internet family. An IPv4 address in IPv6 clothes becomes IPv4, as in Falco.
+fn address(family: u16, bytes: [u8; 16]) -> Option<IpAddr> {
+    match i32::from(family) {
+        libc::AF_INET => Some(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]).into()),
+        libc::AF_INET6 => Some(IpAddr::from(Ipv6Addr::from(bytes)).to_canonical()),
+        _ => None,
+    }
+}
+
+fn cgroup_created<'r>(cursor: &mut Cursor<'r>) -> Result<CgroupCreated<'r>, DecodeError> {
+    let part: CgroupPart = cursor.take()?;
+    let mut path = Text::default();
+    while let Some(section) = cursor.section()? {
+        if section.tag == Some(SectionTag::Text) {
+            path = section.text();
+        }
+    }
+    Ok(CgroupCreated {
+        cgroup: CgroupId(part.created),
+        path,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+        // SAFETY: a plain value is as many initialised bytes as its size.
+        unsafe { std::slice::from_raw_parts((&raw const *value).cast(), size_of::<T>()) }
+    }
+
+    fn record<T: Plain>(
+        header: &Header,
+        part: &T,
+        sections: &[(SectionTag, u16, &[u8])],
+    ) -> Vec<u8> {
+        let mut record = bytes_of(header).to_vec();
+        record.extend(bytes_of(part));
+        for (tag, flags, bytes) in sections {
+            let length = u32::try_from(bytes.len()).unwrap();
+            record.extend(bytes_of(&SectionHeader {
+                tag: *tag as u16,
+                flags: *flags,
+                length,
+            }));
+            record.extend(*bytes);
+            record.resize(record.len().next_multiple_of(ALIGNMENT), 0xee);
+        }
+        record
+    }
+
+    fn header(kind: RecordKind) -> Header {
+        Header {
+            version: WIRE_VERSION,
+            kind: kind as u16,
+            pid: 7,
+            tid: 8,
+            ..Header::default()
+        }
+    }
+
+    fn open_record() -> Vec<u8> {
+        let header = Header {
+            syscall: u32::try_from(libc::SYS_openat2).unwrap(),
+            flags: HAS_RESULT,
+            result: 3,
+            ..header(RecordKind::Open)
+        };
+        let part = OpenPart {
+            flags: 0o2,
+            inode: 9,
+            created: 1,
+            ..OpenPart::default()
+        };
+        record(
+            &header,
+            &part,
+            &[
+                (SectionTag::Path, 0, b"x"),
+                (SectionTag::Base, TRUNCATED, b"\x01a"),
+                (SectionTag::Opened, 0, b"\x01x\x01a"),
+            ],
+        )
+    }
+
+    #[test]
+    fn an_open_with_all_its_parts() {
+        let bytes = open_record();
+        let event = decode(&bytes).unwrap();
+        assert_eq!(event.event_type, EventType::Openat2);
+        assert_eq!(event.origin.result, Some(3));
+        assert_eq!(event.origin.process.pid, Pid(7));
+        let Payload::Open(open) = event.payload else {
+            panic!("{event:?}")
+        };
+        assert_eq!(open.path.bytes, b"x");
+        assert!(open.created);
+        assert!(open.base.is_some_and(|base| base.truncated));
+        assert_eq!(open.opened.unwrap().to_vec(), b"/a/x");
+    }
+
+    #[test]
+    fn addresses_of_both_families() {
+        for (family, bytes, expected) in [
+            (
+                libc::AF_INET,
+                [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                "127.0.0.1",
+            ),
+            (
+                libc::AF_INET6,
+                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+                "::1",
+            ),
+            (
+                libc::AF_INET6,
+                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1],
+                "10.0.0.1",
+            ),
+        ] {
+            let part = ConnectPart {
+                family: u16::try_from(family).unwrap(),
+                remote: bytes,
+                remote_port: 80,
+                ..ConnectPart::default()
+            };
+            let record = record(&header(RecordKind::Connect), &part, &[]);
+            let Payload::Connect(connect) = decode(&record).unwrap().payload else {
+                panic!()
+            };
+            let Some(Socket::Inet { remote, .. }) = connect.socket else {
+                panic!("{connect:?}")
+            };
+            assert_eq!((remote.0.to_string().as_str(), remote.1), (expected, 80));
+        }
+    }
+
+    #[test]
+    fn a_unix_name_ends_at_its_nul_unless_it_is_abstract() {
+        for (given, expected) in [
+            (&b"/run/x\0junk"[..], &b"/run/x"[..]),
+            (b"\0abstract", b"\0abstract"),
+            (b"", b""),
+        ] {
+            assert_eq!(
+                unix_name(Text {
+                    bytes: given,
+                    truncated: false
+                })
+                .bytes,
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_an_error() {
+        let bytes = open_record();
+        for length in [0, 1, size_of::<Header>(), bytes.len() - 9] {
+            assert_eq!(
+                decode(&bytes[..length]).unwrap_err(),
+                DecodeError::TooShort(length)
+            );
+        }
+        let mut other_version = bytes.clone();
+        other_version[0] = 9;
+        assert_eq!(decode(&other_version).unwrap_err(), DecodeError::Version(9));
+        let mut other_kind = bytes;
+        other_kind[2] = 99;
+        assert_eq!(decode(&other_kind).unwrap_err(), DecodeError::Kind(99));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..600), kind in 0..9_u8) {
+            if bytes.len() > 3 {
+                bytes[..4].copy_from_slice(&[1, 0, kind, 0]);
+            }
+            if let Ok(event) = decode(&bytes)
+                && let Payload::Open(Open { opened: Some(path), .. }) = event.payload
+            {
+                path.to_vec();
+            }
+        }
+
+        #[test]
+        fn damage_to_a_true_record_makes_no_panic(position in 0..200_usize, byte: u8) {
+            let mut bytes = open_record();
+            let position = position % bytes.len();
+            bytes[position] = byte;
+            let _outcome = decode(&bytes);
+        }
+    }
+}

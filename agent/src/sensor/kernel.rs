@@ -1,0 +1,175 @@
+//! What the running kernel is and has.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use agent_ebpf::{ABSENT, Need, Offsets};
+use thiserror::Error;
+use tracing::warn;
+
+use super::btf::{Btf, BtfError};
+
+/// The oldest kernel: the BPF ring buffer came with it.
+const OLDEST: (u32, u32) = (5, 8);
+
+/// Why this kernel cannot be watched.
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// The release is older than [`OLDEST`].
+    #[error(
+        "this kernel is {0}, and Peregrine needs Linux 5.8 or newer (the BPF ring buffer came with it)"
+    )]
+    TooOld(String),
+    /// There is no BTF.
+    #[error(
+        "cannot read the kernel's type information at {path}: {source}; the kernel has to be built with CONFIG_DEBUG_INFO_BTF=y, and in a container the host's /sys/kernel has to be mounted"
+    )]
+    NoBtf {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// There is BTF, and it cannot be understood.
+    #[error("cannot use the kernel's type information at {path}: {source}")]
+    BadBtf {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BtfError,
+    },
+    /// A structure looks different from all kernels known so far.
+    #[error("this kernel's struct {structure} has no member {member}, which Peregrine needs")]
+    NoMember {
+        /// The structure.
+        structure: &'static str,
+        /// The member, under its newest name.
+        member: &'static str,
+    },
+    /// The members that a path walk reads at once do not follow each other.
+    #[error(
+        "this kernel's struct dentry has its parent and name apart, which Peregrine cannot read"
+    )]
+    DentryLayout,
+}
+
+/// What the programs have to know of the kernel.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// Major and minor version.
+    pub version: (u32, u32),
+    /// Where structure members are.
+    pub offsets: Offsets,
+    /// Bytes of `struct pt_regs`.
+    pub regs_size: u32,
+    /// Index of the v1 controller whose cgroups stand for a task that has none in v2.
+    pub cgroup_v1_subsystem: u32,
+}
+
+impl Kernel {
+    /// Where the kernel shows its BTF.
+    pub const BTF_PATH: &'static str = "/sys/kernel/btf/vmlinux";
+
+    /// Looks at the running kernel.
+    pub fn detect() -> Result<Self, KernelError> {
+        let uname = rustix::system::uname();
+        let release = uname.release().to_string_lossy().into_owned();
+        let version = parse_release(&release);
+        if version < OLDEST {
+            return Err(KernelError::TooOld(release));
+        }
+        let path = Path::new(Self::BTF_PATH);
+        let bytes = fs::read(path).map_err(|source| KernelError::NoBtf {
+            path: path.to_owned(),
+            source,
+        })?;
+        let btf = Btf::parse(&bytes).map_err(|source| KernelError::BadBtf {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_btf(version, &btf)
+    }
+
+    fn from_btf(version: (u32, u32), btf: &Btf<'_>) -> Result<Self, KernelError> {
+        let mut values = [ABSENT; Offsets::COUNT];
+        for (value, member) in values.iter_mut().zip(Offsets::MEMBERS) {
+            let found = member
+                .names
+                .iter()
+                .find_map(|name| btf.offset_of(member.structure, name));
+            match (found, member.need) {
+                (Some(offset), _) => *value = offset,
+                (None, Need::Required) => {
+                    return Err(KernelError::NoMember {
+                        structure: member.structure,
+                        member: member.names[0],
+                    });
+                }
+                (None, Need::Optional) => {
+                    warn!(
+                        structure = member.structure,
+                        member = member.names[0],
+                        "this kernel lacks the member; the fields computed from it have no value"
+                    );
+                }
+            }
+        }
+        let offsets = Offsets::from_array(values);
+        if offsets.dentry_name_len != offsets.dentry_parent + 12
+            || offsets.dentry_name != offsets.dentry_parent + 16
+        {
+            return Err(KernelError::DentryLayout);
+        }
+        // Container runtimes put each container into a group of every v1 controller; the first of
+        // these that the kernel has decides.
+        let cgroup_v1_subsystem = ["pids_cgrp_id", "memory_cgrp_id", "cpu_cgrp_id"]
+            .iter()
+            .find_map(|name| btf.enum_value("cgroup_subsys_id", name))
+            .unwrap_or(ABSENT);
+        let regs_size = btf.size_of("pt_regs").ok_or(KernelError::NoMember {
+            structure: "pt_regs",
+            member: "di",
+        })?;
+        Ok(Self {
+            version,
+            offsets,
+            regs_size,
+            cgroup_v1_subsystem,
+        })
+    }
+}
+
+/// Major and minor number of a release such as `6.1.0-13-amd64`; zeros for what is no number.
+fn parse_release(release: &str) -> (u32, u32) {
+    let mut numbers = release
+        .split(|character: char| !character.is_ascii_digit())
+        .map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases() {
+        for (release, expected) in [
+            ("6.1.0-13-amd64", (6, 1)),
+            ("5.8", (5, 8)),
+            ("6.18.44-custom", (6, 18)),
+            ("4.19.0+", (4, 19)),
+            ("odd", (0, 0)),
+        ] {
+            assert_eq!(parse_release(release), expected, "{release}");
+        }
+        assert!(parse_release("5.7.19") < OLDEST);
+    }
+
+    #[test]
+    fn the_running_kernel_has_every_member() {
+        let kernel = Kernel::detect().unwrap();
+        assert!(kernel.version >= OLDEST);
+        assert_ne!(kernel.offsets.task_tgid, kernel.offsets.task_pid);
+    }
+}

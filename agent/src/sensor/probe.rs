@@ -1,0 +1,160 @@
+//! Which eBPF programs there are, and which of them a rule set needs.
+
+use std::fmt;
+
+use agent_ebpf::{OPEN_FAILED, OPEN_READ, OPEN_WRITE};
+
+use crate::event::{EventSet, EventType};
+
+/// One eBPF program and where it is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The program's name in the object.
+    pub program: &'static str,
+    /// What it is attached to.
+    pub hook: Hook,
+}
+
+/// A place in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// A tracepoint, with its arguments as the kernel passes them.
+    RawTracepoint(&'static str),
+    /// The exit of one system call: costs every system call of the machine some 70 ns, and this
+    /// one what its program does.
+    SyscallExit(&'static str),
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.hook {
+            Hook::RawTracepoint(name) => write!(formatter, "raw_tracepoint {name}"),
+            Hook::SyscallExit(name) => write!(formatter, "tracepoint syscalls/sys_exit_{name}"),
+        }
+    }
+}
+
+const fn raw(name: &'static str) -> Probe {
+    Probe {
+        program: name,
+        hook: Hook::RawTracepoint(name),
+    }
+}
+
+const fn exit(program: &'static str, call: &'static str) -> Probe {
+    Probe {
+        program,
+        hook: Hook::SyscallExit(call),
+    }
+}
+
+/// What keeps the process table right, and costs no system call anything.
+const STATE: [Probe; 4] = [
+    raw("sched_process_exec"),
+    raw("sched_process_fork"),
+    raw("sched_process_exit"),
+    raw("cgroup_mkdir"),
+];
+
+/// What the rules ask of the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The events that some rule can match.
+    pub events: EventSet,
+    /// Of them, those whose failures some rule can match.
+    pub failures: EventSet,
+    /// Whether some rule can match an open that cannot write.
+    pub open_read: bool,
+    /// Whether some rule can match an open that can write.
+    pub open_write: bool,
+}
+
+impl Wanted {
+    /// The programs to attach.
+    pub fn probes(&self) -> Vec<Probe> {
+        let mut probes = STATE.to_vec();
+        let mut add = |event, probe| {
+            if self.events.contains(event) {
+                probes.push(probe);
+            }
+        };
+        add(EventType::Open, exit("sys_exit_open", "open"));
+        add(EventType::Openat, exit("sys_exit_openat", "openat"));
+        add(EventType::Openat2, exit("sys_exit_openat2", "openat2"));
+        add(EventType::Creat, exit("sys_exit_creat", "creat"));
+        add(EventType::Connect, exit("sys_exit_connect", "connect"));
+        // A successful exec comes from the scheduler; its exit is for failures alone.
+        if self.failures.contains(EventType::Execve) {
+            probes.push(exit("sys_exit_execve", "execve"));
+        }
+        if self.failures.contains(EventType::Execveat) {
+            probes.push(exit("sys_exit_execveat", "execveat"));
+        }
+        probes
+    }
+
+    /// The classes of opens to record, as the kernel side wants them.
+    pub fn open_classes(&self) -> u32 {
+        let opens: EventSet = [
+            EventType::Open,
+            EventType::Openat,
+            EventType::Openat2,
+            EventType::Creat,
+        ]
+        .into_iter()
+        .collect();
+        let mut classes = 0;
+        if self.open_read {
+            classes |= OPEN_READ;
+        }
+        if self.open_write {
+            classes |= OPEN_WRITE;
+        }
+        if !self.failures.intersection(opens).is_empty() {
+            classes |= OPEN_FAILED;
+        }
+        classes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(events: &[EventType], failures: &[EventType]) -> Wanted {
+        Wanted {
+            events: events.iter().copied().collect(),
+            failures: failures.iter().copied().collect(),
+            ..Wanted::default()
+        }
+    }
+
+    #[test]
+    fn exec_rules_attach_to_no_system_call() {
+        let probes = wanted(&[EventType::Execve, EventType::Execveat], &[]).probes();
+        assert_eq!(probes, STATE);
+    }
+
+    #[test]
+    fn failures_of_exec_attach_to_its_exit() {
+        let probes = wanted(&[EventType::Execve], &[EventType::Execve]).probes();
+        assert_eq!(probes.last(), Some(&exit("sys_exit_execve", "execve")));
+    }
+
+    #[test]
+    fn only_the_named_calls_are_attached() {
+        let names: Vec<_> = wanted(&[EventType::Openat, EventType::Connect], &[])
+            .probes()
+            .iter()
+            .skip(STATE.len())
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "tracepoint syscalls/sys_exit_openat",
+                "tracepoint syscalls/sys_exit_connect"
+            ]
+        );
+    }
+}

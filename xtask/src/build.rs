@@ -1,0 +1,23 @@
+//! `cargo xtask build`: the agent, its eBPF programs inside.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{setup, tool};
+
+/// Sets up what is missing, builds, and returns the binary's path.
+pub(crate) fn run(release: bool) -> Result<PathBuf> {
+    setup::run(setup::Scope::Build)?;
+    let mut build = tool::cargo();
+    build.args(["build", "--package", "peregrine"]);
+    if release {
+        build.arg("--release");
+    }
+    tool::run(&mut build)?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| tool::workspace().join("target"), Into::into);
+    Ok(target
+        .join(if release { "release" } else { "debug" })
+        .join("peregrine"))
+}

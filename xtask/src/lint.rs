@@ -1,0 +1,36 @@
+//! `cargo xtask lint`: format and lints, of both sides.
+
+use anyhow::Result;
+
+use crate::{setup, tool};
+
+/// An error if anything is not as it should be.
+pub(crate) fn run() -> Result<()> {
+    setup::run(setup::Scope::Build)?;
+    tool::run(tool::cargo().args(["fmt", "--all", "--check"]))?;
+    tool::run(tool::cargo().args([
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    // The kernel side compiles for its own target only.
+    tool::run(
+        tool::cargo()
+            .args([
+                "clippy",
+                "--quiet",
+                "--package",
+                "agent-ebpf",
+                "--bin",
+                "peregrine-ebpf",
+            ])
+            .args(["--features", "programs", "--target", "bpfel-unknown-none"])
+            .args(["-Z", "build-std=core", "--target-dir", "target/ebpf-lint"])
+            .args(["--", "--deny", "warnings"])
+            .env("RUSTC_BOOTSTRAP", "1"),
+    )
+}
