@@ -1,1 +1,14 @@
-//! TBD
+//! What is known between events: processes, users, and what time it is.
+
+mod boot_clock;
+mod proc_reader;
+mod process;
+mod process_table;
+mod text_pool;
+mod users;
+
+pub use boot_clock::BootClock;
+pub use process::{Process, ProcessIds, Program, Source, Strings};
+pub use process_table::{Ancestors, ProcessTable, ProcessTableStats, Subject};
+pub use text_pool::{PooledText, Text};
+pub use users::{User, Users, UsersError};

@@ -1,0 +1,151 @@
+//! Literals of conditions: numbers, ports, addresses, networks.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use crate::fields::registry::FieldType;
+
+/// A decimal number that fits the type. A hexadecimal one is valid by the grammar and no number in
+/// Falco; here the message says what to write.
+pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, String> {
+    if field_type == FieldType::Text {
+        return Err(format!("the field is text, and '{text}' a number: compare it with val(...)"));
+    }
+    if text.starts_with("0x") || text.starts_with("0X") {
+        return Err(format!("'{text}' is not a valid number: write it in decimal"));
+    }
+    let number: i128 =
+        text.parse().map_err(|_| format!("'{text}' is not a valid number: expected digits"))?;
+    let fits = match field_type {
+        FieldType::Int => i64::try_from(number).is_ok(),
+        FieldType::Port => u16::try_from(number).is_ok(),
+        _ => u64::try_from(number).is_ok() || i64::try_from(number).is_ok(),
+    };
+    if !fits {
+        return Err(format!("'{text}' is too large for this field"));
+    }
+    // A negative literal for an unsigned field wraps, as in Falco.
+    let is_signed = matches!(field_type, FieldType::Int | FieldType::Double | FieldType::Dynamic);
+    Ok(if number < 0 && !is_signed { number + (1 << 64) } else { number })
+}
+
+/// A port: its number, or the name of a service as /etc/services has it.
+pub(super) fn parse_port(text: &str) -> Result<i128, String> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return parse_number(FieldType::Port, text);
+    }
+    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
+    services
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split('#').next()?.split_whitespace();
+            let name = words.next()?;
+            let port = words.next()?.split('/').next()?.parse().ok()?;
+            (name == text || words.any(|alias| alias == text)).then_some(port)
+        })
+        .next()
+        .ok_or_else(|| format!("'{text}' is neither a port nor the name of a service"))
+}
+
+/// An address: IPv4 if it has a dot, else IPv6.
+pub(super) fn parse_address(text: &str) -> Result<IpAddr, String> {
+    let parsed = if text.contains('.') && !text.contains(':') {
+        text.parse().map(IpAddr::V4).ok()
+    } else {
+        text.parse().map(IpAddr::V6).ok()
+    };
+    parsed.ok_or_else(|| format!("'{text}' is no IPv4 or IPv6 address"))
+}
+
+/// A network in CIDR notation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Whether the address is in it; one of the other family is not.
+    pub(super) fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || format!("'{text}' is no network: expected one such as 10.0.0.0/8 or fd00::/8");
+        let (address, prefix) = text.split_once('/').ok_or_else(expected)?;
+        let address: IpAddr = address
+            .parse::<Ipv4Addr>()
+            .map(IpAddr::V4)
+            .or_else(|_| address.parse::<Ipv6Addr>().map(IpAddr::V6))
+            .map_err(|_| expected())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.parse().ok().filter(|prefix| *prefix <= longest).ok_or_else(expected)?;
+        Ok(Self { address, prefix })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        for (field_type, text, expected) in [
+            (FieldType::Int, "-1", Some(-1)),
+            (FieldType::Int, "+5", Some(5)),
+            (FieldType::Uint, "-1", Some(u64::MAX.into())),
+            (FieldType::Int, "0x10", None),
+            (FieldType::Int, "1.5", None),
+            (FieldType::Int, "9223372036854775808", None),
+            (FieldType::Port, "65536", None),
+            (FieldType::Port, "443", Some(443)),
+        ] {
+            assert_eq!(parse_number(field_type, text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn networks() {
+        for (network, address, expected) in [
+            ("10.0.0.0/8", "10.255.1.2", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("0.0.0.0/0", "1.2.3.4", true),
+            ("1.2.3.4/32", "1.2.3.4", true),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", false),
+            ("fd00::/8", "fd12::1", true),
+            ("::/0", "fe80::1", true),
+            ("::1/128", "::2", false),
+        ] {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(network.contains(address.parse().unwrap()), expected, "{network:?} {address}");
+        }
+        for text in ["10.0.0.0", "10.0.0.0/33", "x/8", "::/129", "10.0.0.0/"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        assert!(parse_address("1.2.3.4").is_ok());
+        assert!(parse_address("::ffff:1.2.3.4").is_ok());
+        assert!(parse_address("1.2.3").is_err());
+        assert!(parse_address("x").is_err());
+    }
+}
