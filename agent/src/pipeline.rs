@@ -9,9 +9,7 @@ use tracing::{error, warn};
 
 use crate::alert::{Alert, AlertSender};
 use crate::event::{DecodeError, Event, EventType, Payload, decode};
-use crate::fields::{
-    Context, EventFields, Extractors, FieldSource, FileNames, View, file_names,
-};
+use crate::fields::{Context, EventFields, Extractors, FieldSource, FileNames, View, file_names};
 use crate::metrics::{HotCounter, HotCounters};
 use crate::rules::{CompiledRule, EvaluationCache, Program, RuleIndex};
 use crate::sensor::{Reader, Wake};
@@ -162,7 +160,9 @@ impl State {
         self.gauges.processes.set(self.processes.len() as u64);
         self.gauges.evictions.set(stats.evictions);
         self.gauges.misses_degraded.set(stats.degraded);
-        self.gauges.misses_in_proc.set(stats.misses.saturating_sub(stats.degraded));
+        self.gauges
+            .misses_in_proc
+            .set(stats.misses.saturating_sub(stats.degraded));
     }
 }
 
@@ -207,20 +207,32 @@ impl Matcher {
             names: &self.names,
             view: View::Passed,
         };
-        let passed = EventFields { context, extractors: &self.extractors };
+        let passed = EventFields {
+            context,
+            extractors: &self.extractors,
+        };
         let kernel = EventFields {
-            context: Context { view: View::Kernel, ..context },
+            context: Context {
+                view: View::Kernel,
+                ..context
+            },
             extractors: &self.extractors,
         };
         let differs = !self.names.kernel.is_empty() && self.names.kernel != self.names.passed;
         let views: [&dyn FieldSource; 2] = [&passed, &kernel];
-        let views = if differs && self.second_view { &views[..] } else { &views[..1] };
+        let views = if differs && self.second_view {
+            &views[..]
+        } else {
+            &views[..1]
+        };
         self.matches.clear();
-        self.program.evaluate(event.event_type, views, &mut self.cache, &mut self.matches);
+        self.program
+            .evaluate(event.event_type, views, &mut self.cache, &mut self.matches);
         for index in &self.matches {
             self.counters.count_match(index.0);
             let rule = self.program.rule(*index);
-            self.alerts.send(alert(rule, &self.program, &passed, differs));
+            self.alerts
+                .send(alert(rule, &self.program, &passed, differs));
         }
     }
 }

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
 use crate::config::{Config, ConfigError, RuleMatching};
+use crate::event::{EventSet, EventType, Pid};
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
-use crate::event::{EventSet, EventType, Pid};
 use crate::metrics::{
     DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
     PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels, Sample,
@@ -186,7 +186,8 @@ async fn run_configured(args: &Args, config: &Config) -> Result<ExitCode, RunErr
     let ended = match ended {
         Some(ended) => ended,
         None => {
-            stop.stop().map_err(RunError::system("stop the matching thread"))?;
+            stop.stop()
+                .map_err(RunError::system("stop the matching thread"))?;
             thread.await
         }
     };
@@ -214,7 +215,10 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
     let sources: Vec<RuleSource> = config
         .rule_files(&args.rules)?
         .into_iter()
-        .map(|file| RuleSource { name: file.name, text: file.text })
+        .map(|file| RuleSource {
+            name: file.name,
+            text: file.text,
+        })
         .collect();
     let report = rules::load(&sources);
     let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
@@ -235,7 +239,11 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
     for rule in program.inert_rules() {
         tracing::warn!("rule '{rule}' can match none of the events that are delivered so far");
     }
-    tracing::info!("{} rules from {} file(s)", program.rules().len(), sources.len());
+    tracing::info!(
+        "{} rules from {} file(s)",
+        program.rules().len(),
+        sources.len()
+    );
     Ok(program)
 }
 
@@ -254,7 +262,12 @@ fn wanted(program: &Program, failed_exec: bool) -> Wanted {
             .filter(|event| knowledge::is_open(*event))
             .any(|event| program.can_match(event, &known))
     };
-    Wanted { events, failures, open_read: opens(false), open_write: opens(true) }
+    Wanted {
+        events,
+        failures,
+        open_read: opens(false),
+        open_write: opens(true),
+    }
 }
 
 /// The attached sensor and the thread that handles what it records.
@@ -305,9 +318,7 @@ impl Watching {
             gauges,
             hostname: config.hostname.clone(),
             second_view: config.sensor.second_view,
-            process_drops: Box::new(move || {
-                drops.read().map_or(0, |drops| drops.of_processes())
-            }),
+            process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
         };
         let guard = readiness.fail_on_drop();
         let thread = std::thread::Builder::new()
@@ -323,7 +334,11 @@ impl Watching {
             program.rules().len(),
             sensor.attached().len()
         ));
-        Ok(Self { sensor, stop, thread })
+        Ok(Self {
+            sensor,
+            stop,
+            thread,
+        })
     }
 }
 
@@ -360,10 +375,16 @@ fn export(
     let usage = reader.usage();
     let sizes = usage.clone();
     metrics.register(&RING_USED_BYTES, move || {
-        usage.rings().map(|(ring, used, _)| Sample::count([ring.to_owned()], used)).to_vec()
+        usage
+            .rings()
+            .map(|(ring, used, _)| Sample::count([ring.to_owned()], used))
+            .to_vec()
     })?;
     metrics.register(&RING_SIZE_BYTES, move || {
-        sizes.rings().map(|(ring, _, size)| Sample::count([ring.to_owned()], size)).to_vec()
+        sizes
+            .rings()
+            .map(|(ring, _, size)| Sample::count([ring.to_owned()], size))
+            .to_vec()
     })?;
     let single = |read: fn(&PipelineGauges) -> &HotCounter| {
         let gauges = Arc::clone(gauges);

@@ -146,8 +146,14 @@ fn argument<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<Value
             failed.args.bytes.split(|byte| *byte == 0).next()?,
         )),
         (Payload::ExecFailed(failed), "args") => {
-            let arguments = failed.args.bytes.strip_suffix(b"\0").unwrap_or(failed.args.bytes);
-            Some(Value::Bytes(proc::join(arguments.split(|byte| *byte == 0).skip(1)).into()))
+            let arguments = failed
+                .args
+                .bytes
+                .strip_suffix(b"\0")
+                .unwrap_or(failed.args.bytes);
+            Some(Value::Bytes(
+                proc::join(arguments.split(|byte| *byte == 0).skip(1)).into(),
+            ))
         }
         (Payload::Exec(_) | Payload::Fork(_), name) => {
             let field = match name {

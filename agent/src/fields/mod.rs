@@ -12,8 +12,8 @@ mod fd;
 mod flags;
 mod path_text;
 mod proc;
-mod user;
 pub mod registry;
+mod user;
 mod value;
 
 pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};

@@ -22,21 +22,14 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         },
         "proc.cmdline" => |context, _| Some(command_line(context.process)),
         "proc.exeline" => |context, _| Some(exe_line(context.process)),
-        "proc.cmdnargs" => {
-            |context, _| Some(Value::Uint(context.process.args()?.count() as u64))
-        }
+        "proc.cmdnargs" => |context, _| Some(Value::Uint(context.process.args()?.count() as u64)),
         "proc.cmdlenargs" => |context, _| {
             Some(Value::Uint(
-                context.process
-                    .args()?
-                    .map(|text| text.len() as u64)
-                    .sum(),
+                context.process.args()?.map(|text| text.len() as u64).sum(),
             ))
         },
         "proc.env" => |context, argument| environment(context.process, argument),
-        "proc.cwd" => |context, _| {
-            context.process.cwd.as_deref().map(|cwd| Value::text(cwd))
-        },
+        "proc.cwd" => |context, _| context.process.cwd.as_deref().map(|cwd| Value::text(cwd)),
         "proc.tty" => |context, _| Some(Value::Uint(u64::from(context.origin().tty))),
         "proc.pid" => |context, _| Some(number(context.origin().process.pid)),
         "proc.ppid" => |context, _| Some(number(context.origin().parent.pid)),
@@ -60,9 +53,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "proc.pexepath" => |context, _| parent(context).and_then(exe_path),
         "proc.pcmdline" => |context, _| parent(context).map(command_line),
         "proc.aname" => |context, argument| ancestor(context, argument, |found| Some(comm(found))),
-        "proc.aexe" => {
-            |context, argument| ancestor(context, argument, exe)
-        }
+        "proc.aexe" => |context, argument| ancestor(context, argument, exe),
         "proc.aexepath" => |context, argument| ancestor(context, argument, exe_path),
         "proc.acmdline" => {
             |context, argument| ancestor(context, argument, |found| Some(command_line(found)))
@@ -70,22 +61,20 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "proc.apid" => {
             |context, argument| ancestor(context, argument, |found| Some(number(found.key.pid)))
         }
-        "proc.aargs" => |context, argument| {
-            ancestor(context, argument, joined)
-        },
+        "proc.aargs" => |context, argument| ancestor(context, argument, joined),
         "proc.sname" => |context, _| Some(leader(context, session).map_or(EMPTY, comm)),
-        "proc.sid.exe" => |context, _| {
-            Some(leader(context, session).and_then(exe).unwrap_or(EMPTY))
-        },
+        "proc.sid.exe" => {
+            |context, _| Some(leader(context, session).and_then(exe).unwrap_or(EMPTY))
+        }
         "proc.sid.exepath" => {
             |context, _| Some(leader(context, session).and_then(exe_path).unwrap_or(EMPTY))
         }
         "proc.pgid.name" | "proc.vpgid.name" => {
             |context, _| Some(leader(context, group).map_or(EMPTY, comm))
         }
-        "proc.pgid.exe" | "proc.vpgid.exe" => |context, _| {
-            Some(leader(context, group).and_then(exe).unwrap_or(EMPTY))
-        },
+        "proc.pgid.exe" | "proc.vpgid.exe" => {
+            |context, _| Some(leader(context, group).and_then(exe).unwrap_or(EMPTY))
+        }
         "proc.pgid.exepath" | "proc.vpgid.exepath" => {
             |context, _| Some(leader(context, group).and_then(exe_path).unwrap_or(EMPTY))
         }
@@ -136,7 +125,9 @@ fn exe_path(process: &Process) -> Option<Value<'_>> {
 
 /// The arguments, joined by spaces.
 fn joined(process: &Process) -> Option<Value<'_>> {
-    process.args().map(|arguments| Value::Bytes(join(arguments).into()))
+    process
+        .args()
+        .map(|arguments| Value::Bytes(join(arguments).into()))
 }
 
 /// Texts with a space between each two.
@@ -170,7 +161,10 @@ fn environment<'c>(process: &'c Process, argument: &FieldArgument) -> Option<Val
         FieldArgument::None => Some(Value::Bytes(join(process.program.environment()?).into())),
         FieldArgument::Key(name) => {
             // A variable that is not set is an empty text, and not no value.
-            let value = process.program.environment_variable(name.as_bytes()).unwrap_or_default();
+            let value = process
+                .program
+                .environment_variable(name.as_bytes())
+                .unwrap_or_default();
             Some(Value::text(value.trim_ascii()))
         }
         FieldArgument::Index(_) => None,

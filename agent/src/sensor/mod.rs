@@ -282,10 +282,10 @@ impl DropCounters {
     pub fn read(&self) -> Result<KernelDrops, SensorError> {
         let mut drops = KernelDrops::default();
         for (index, counter) in (0..).zip(&mut drops.counters) {
-            let per_cpu = self
-                .0
-                .get(&index, 0)
-                .map_err(|source| SensorError::Map { map: names::DROPS, source })?;
+            let per_cpu = self.0.get(&index, 0).map_err(|source| SensorError::Map {
+                map: names::DROPS,
+                source,
+            })?;
             *counter = per_cpu.iter().sum();
         }
         Ok(drops)
