@@ -4,10 +4,6 @@
 //! It runs a second cargo, since the programs are for another target, with `core` built from source
 //! and flags that must not reach the agent. That needs `rust-src` and `bpf-linker`: where one of them
 //! is missing the build fails with the command that gets them.
-#![expect(
-    clippy::print_stdout,
-    reason = "a build script talks to cargo through stdout"
-)]
 
 use std::env;
 use std::ffi::{OsStr, OsString};

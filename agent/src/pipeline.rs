@@ -18,7 +18,7 @@ use crate::state::{BootClock, ProcessTable, Users};
 /// How often is done what is due by time.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How often the process table is compared with /proc for exits that were lost.
-const SWEEP: Duration = Duration::from_secs(300);
+const SWEEP: Duration = Duration::from_mins(5);
 /// How many records are handled before the clock is looked at.
 const BATCH: usize = 1024;
 /// The field that shows the kernel's path where it differs from the one that was passed.
@@ -99,7 +99,9 @@ impl Pipeline {
             state.keep_house(&mut matcher);
             let mut handled = 0;
             while handled < BATCH {
-                let Some(record) = reader.next() else { break };
+                let Some(record) = reader.next_record() else {
+                    break;
+                };
                 handled += 1;
                 match decode(record) {
                     Ok(event) => matcher.handle(&event, &mut state.processes),

@@ -97,6 +97,10 @@ pub struct Webserver {
 
 /// Settings of the sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the configuration"
+)]
 pub struct Sensor {
     /// `process_ring_bytes`: size of the ring for exec, fork, exit and cgroups, a power of two.
     /// Default 2 MiB.

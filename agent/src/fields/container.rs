@@ -5,7 +5,7 @@ use super::{Context, Extractor, Value};
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
     Some(match name {
-        "container.id" => |context, _| id(context).map(Value::text),
+        "container.id" => |context, _| Some(Value::text(id(context))),
         "container.full_id" => |context, _| {
             Some(match &context.process.container {
                 Some(container) => Value::text(container.full_id().as_bytes()),
@@ -40,9 +40,9 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
 const HOST: &[u8] = b"host";
 
 /// The container's short id, or `host`.
-pub(super) fn id<'c>(context: &Context<'c>) -> Option<&'c [u8]> {
-    Some(match &context.process.container {
+pub(super) fn id<'c>(context: &Context<'c>) -> &'c [u8] {
+    match &context.process.container {
         Some(container) => container.id().as_bytes(),
         None => HOST,
-    })
+    }
 }

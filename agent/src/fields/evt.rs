@@ -137,8 +137,10 @@ fn argument<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<Value
     };
     let origin = context.origin();
     match (&context.event.payload, name) {
-        (Payload::Exec(_) | Payload::ExecFailed(_) | Payload::Connect(_), "res")
-        | (Payload::Fork(_), "res") => origin.result.map(result_or_number),
+        (
+            Payload::Exec(_) | Payload::ExecFailed(_) | Payload::Connect(_) | Payload::Fork(_),
+            "res",
+        ) => origin.result.map(result_or_number),
         (Payload::Exec(_), "flags") => Some(owned(exec_flags(context.process))),
         (Payload::Exec(exec), "filename") => Some(Value::text(exec.filename.bytes)),
         (Payload::ExecFailed(failed), "filename") => Some(Value::text(failed.filename.bytes)),

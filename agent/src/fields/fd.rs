@@ -127,12 +127,12 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         },
         "fd.containername" => |context, _| {
             let name = context.file_name()?;
-            let id = super::container::id(context)?;
+            let id = super::container::id(context);
             Some(Value::Bytes([id, b":", name].concat().into()))
         },
         "fd.containerdirectory" => |context, _| {
             let name = context.file_name()?;
-            let id = super::container::id(context)?;
+            let id = super::container::id(context);
             Some(Value::Bytes([id, b":", directory(name)].concat().into()))
         },
         "fd.dev" => |context, _| file(context).map(|open| Value::Int(i64::from(open.device()))),

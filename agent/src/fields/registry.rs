@@ -175,7 +175,7 @@ impl FieldDefinition {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FieldError {
     /// There is no field of this name.
-    #[error("unknown field '{name}'{}", did_you_mean(.suggestion))]
+    #[error("unknown field '{name}'{}", did_you_mean(.suggestion.as_deref()))]
     Unknown {
         /// The name.
         name: String,
@@ -189,7 +189,7 @@ pub enum FieldError {
     #[error("field '{0}' takes no argument")]
     UnexpectedArgument(&'static str),
     /// No event has this parameter.
-    #[error("no event has a parameter '{name}'{}", did_you_mean(.suggestion))]
+    #[error("no event has a parameter '{name}'{}", did_you_mean(.suggestion.as_deref()))]
     UnknownParameter {
         /// The name.
         name: String,
@@ -202,10 +202,8 @@ pub enum FieldError {
 }
 
 /// `; did you mean 'x'?` or nothing.
-pub(crate) fn did_you_mean(suggestion: &Option<String>) -> String {
-    suggestion
-        .as_ref()
-        .map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
+pub(crate) fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
 }
 
 /// The name that is nearest to `wanted`, if any is near.

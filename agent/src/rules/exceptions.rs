@@ -226,12 +226,12 @@ fn read_values(fields: &Fields, values: &Node, report: Report<'_>) -> Result<Vec
                                     };
                                     format!("({})", items.join(", "))
                                 }
-                                Value::Scalar(text, _)
+                                Value::Scalar(text)
                                     if takes_list(operator) && !text.starts_with('(') =>
                                 {
                                     format!("({})", quoted(text))
                                 }
-                                Value::Scalar(text, _) => {
+                                Value::Scalar(text) => {
                                     if text.starts_with('(') {
                                         text.clone()
                                     } else {

@@ -52,13 +52,12 @@ pub(super) fn parse_port(text: &str) -> Result<i128, String> {
     let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
     services
         .lines()
-        .filter_map(|line| {
+        .find_map(|line| {
             let mut words = line.split('#').next()?.split_whitespace();
             let name = words.next()?;
             let port = words.next()?.split('/').next()?.parse().ok()?;
             (name == text || words.any(|alias| alias == text)).then_some(port)
         })
-        .next()
         .ok_or_else(|| format!("'{text}' is neither a port nor the name of a service"))
 }
 

@@ -30,7 +30,7 @@ pub fn load(sources: &[RuleSource]) -> LoadReport {
     let mut loader = Loader::default();
     for source in sources {
         loader.report.files.push(source.name.clone());
-        loader.file = source.name.clone();
+        loader.file.clone_from(&source.name);
         // Nothing after the first error of a file is looked at, and no file after that one.
         if let Err(finding) = loader.source(source) {
             loader.report.findings.push(*finding);
@@ -166,7 +166,7 @@ impl Loader {
                     let suggestion = nearest(key, keys.iter().copied());
                     let message = format!(
                         "unknown key '{key}' is ignored{}",
-                        did_you_mean(&suggestion)
+                        did_you_mean(suggestion.as_deref())
                     );
                     let item = Some((kind, name.to_owned()));
                     self.warn(Code::UnknownKey, *position, item, message);
@@ -362,7 +362,7 @@ impl Loader {
             format!(
                 "there is no {} of this name so far to change{}",
                 item.kind,
-                did_you_mean(&suggestion)
+                did_you_mean(suggestion.as_deref())
             ),
         )
     }
@@ -732,6 +732,10 @@ struct Item<'n> {
 }
 
 impl Item<'_> {
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "a finding may be outside of any item"
+    )]
     fn location(&self) -> Option<(&'static str, String)> {
         Some((self.kind, self.name.clone()))
     }

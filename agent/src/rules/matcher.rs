@@ -14,6 +14,10 @@ use crate::fields::registry::{FieldType, Quantifier};
 
 /// A compiled right side.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the searcher is what a match waits for"
+)]
 pub(super) enum Matcher {
     Exists,
     /// Never: `in ()` and its like.
@@ -214,18 +218,6 @@ impl Matcher {
         if literals.is_empty() {
             return Ok(Self::Never);
         }
-        fn each<T>(
-            literals: &[&str],
-            parse: impl Fn(&str) -> Result<T, String>,
-        ) -> Result<Vec<T>, MatcherError> {
-            let parse = |(index, literal): (usize, &&str)| {
-                parse(literal).map_err(|message| MatcherError {
-                    message,
-                    literal: Some(index),
-                })
-            };
-            literals.iter().enumerate().map(parse).collect()
-        }
         Ok(match field_type {
             FieldType::Text | FieldType::Buffer | FieldType::Dynamic => match literals {
                 [only] => Self::TextEquals(only.as_bytes().to_vec()),
@@ -323,6 +315,20 @@ impl Matcher {
             _ => false,
         }
     }
+}
+
+/// Every literal parsed, or which one cannot be.
+fn each<T>(
+    literals: &[&str],
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, MatcherError> {
+    let parse = |(index, literal): (usize, &&str)| {
+        parse(literal).map_err(|message| MatcherError {
+            message,
+            literal: Some(index),
+        })
+    };
+    literals.iter().enumerate().map(parse).collect()
 }
 
 /// Text ends at its first NUL.

@@ -123,8 +123,9 @@ impl OutputFormat {
                         .map_or_else(|| MISSING.to_owned(), |value| as_text(field, &value));
                     match token.width {
                         Some(width) => {
-                            let cut: String = shown.chars().take(width).collect();
-                            text.push_str(&format!("{cut:width$}"));
+                            let length = shown.chars().count();
+                            text.extend(shown.chars().take(width));
+                            text.extend(std::iter::repeat_n(' ', width.saturating_sub(length)));
                         }
                         None => text.push_str(&shown),
                     }

@@ -33,26 +33,8 @@ pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
     }
 }
 
-/// Parses the whole text as what may stand left of an operator.
-pub fn parse_operand(text: &str) -> Result<Operand, SyntaxError> {
-    let mut parser = Parser {
-        lexer: Lexer::new(text),
-        depth: 0,
-    };
-    parser.lexer.blanks();
-    let operand = parser
-        .operand()?
-        .ok_or_else(|| parser.lexer.error("expected a field or a transformer"))?;
-    parser.lexer.blanks();
-    if parser.lexer.rest().is_empty() {
-        Ok(operand)
-    } else {
-        Err(parser.lexer.error("expected nothing behind the field"))
-    }
-}
-
 /// How many bytes at the start of `text` are a field or a transformer of one.
-pub fn operand_at_start(text: &str) -> Option<(Operand, usize)> {
+pub(super) fn operand_at_start(text: &str) -> Option<(Operand, usize)> {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         depth: 0,
@@ -333,7 +315,7 @@ impl Parser<'_> {
             .filter(|_| !word.is_empty());
         Err(self.lexer.error(format!(
             "expected an operator such as =, !=, in, contains or exists{}",
-            did_you_mean(&suggestion)
+            did_you_mean(suggestion.as_deref())
         )))
     }
 

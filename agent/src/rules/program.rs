@@ -324,8 +324,8 @@ fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 }
 
 /// The same memory for values of another event: the elements are dropped, the allocation is kept.
-fn recycle<'a, 'b>(
-    mut values: Vec<OnceCell<Option<Value<'a>>>>,
+fn recycle<'b>(
+    mut values: Vec<OnceCell<Option<Value<'_>>>>,
     slots: usize,
 ) -> Vec<OnceCell<Option<Value<'b>>>> {
     values.clear();

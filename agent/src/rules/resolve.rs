@@ -306,7 +306,7 @@ impl Resolver<'_> {
                     return Err(error(format!(
                         "Undefined macro '{}' used in filter.{}",
                         name.text,
-                        did_you_mean(&suggestion)
+                        did_you_mean(suggestion.as_deref())
                     )));
                 };
                 self.used[index] = true;

@@ -15,6 +15,7 @@ pub(super) struct Test {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a test, in one array")]
 pub(super) enum Check {
     /// Against literals.
     Literals(Matcher),
@@ -199,7 +200,7 @@ fn check_event_names(
                 message: format!(
                     "unknown event type '{}'{}",
                     name.text,
-                    did_you_mean(&suggestion)
+                    did_you_mean(suggestion.as_deref())
                 ),
                 offset: name.offset,
                 unknown_field: true,

@@ -151,7 +151,7 @@ fn event_types_are_folded() {
     assert_eq!(events, [EventType::Execve, EventType::Open]);
     assert_eq!(matches(&program, EventType::Open, &[]), ["r"]);
     assert!(matches(&program, EventType::Connect, &[]).is_empty());
-    let never = super::tests::program(&rule("evt.type = open and evt.num = 0"));
+    let never = self::program(&rule("evt.type = open and evt.num = 0"));
     assert!(never.events().is_empty());
     assert_eq!(never.inert_rules().collect::<Vec<_>>(), ["r"]);
 }

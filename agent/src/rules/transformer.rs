@@ -6,7 +6,7 @@ use crate::fields::Value;
 
 /// A function of one or more values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transformer {
+pub(super) enum Transformer {
     /// ASCII letters to lower case.
     ToLower,
     /// ASCII letters to upper case.
@@ -25,7 +25,7 @@ pub enum Transformer {
 
 impl Transformer {
     /// Every transformer with its name.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub(super) const ALL: [(&'static str, Self); 7] = [
         ("tolower", Self::ToLower),
         ("toupper", Self::ToUpper),
         ("b64", Self::Base64),
@@ -36,7 +36,7 @@ impl Transformer {
     ];
 
     /// The transformer of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
             .find(|(known, _)| *known == name)
@@ -44,7 +44,7 @@ impl Transformer {
     }
 
     /// How many arguments it takes: at least, and at most.
-    pub fn arity(self) -> (usize, usize) {
+    pub(super) fn arity(self) -> (usize, usize) {
         match self {
             Self::Join => (2, 2),
             Self::Concat => (2, usize::MAX),
@@ -53,7 +53,7 @@ impl Transformer {
     }
 
     /// Applies it; `None` if an argument does not fit (base64 that is none, say).
-    pub fn apply<'e>(self, mut arguments: Vec<Value<'e>>) -> Option<Value<'e>> {
+    pub(super) fn apply(self, mut arguments: Vec<Value<'_>>) -> Option<Value<'_>> {
         match self {
             Self::ToLower => each_text(arguments.pop()?, |text| Some(text.to_ascii_lowercase())),
             Self::ToUpper => each_text(arguments.pop()?, |text| Some(text.to_ascii_uppercase())),
@@ -109,10 +109,10 @@ fn to_text(value: &Value<'_>) -> Vec<u8> {
 }
 
 /// Applies a function to a text, or to each text of a list.
-fn each_text<'e>(
-    value: Value<'e>,
+fn each_text(
+    value: Value<'_>,
     function: impl Fn(&[u8]) -> Option<Vec<u8>> + Copy,
-) -> Option<Value<'e>> {
+) -> Option<Value<'_>> {
     match value {
         Value::Bytes(text) => Some(Value::Bytes(Cow::Owned(function(&text)?))),
         Value::List(items) => Some(Value::List(

@@ -15,8 +15,7 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Null,
-    /// A scalar's text, and whether it was quoted or a block.
-    Scalar(String, bool),
+    Scalar(String),
     List(Vec<Node>),
     /// Keys in their order.
     Map(Vec<(String, Position, Node)>),
@@ -25,7 +24,7 @@ pub(super) enum Value {
 impl Node {
     pub(super) fn scalar(&self) -> Option<&str> {
         match &self.value {
-            Value::Scalar(text, _) => Some(text),
+            Value::Scalar(text) => Some(text),
             _ => None,
         }
     }
@@ -64,7 +63,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, (String, Position)> {
     // Scalars stay text: what type they are is up to the key they belong to.
     loader.early_parse(false);
     let describe =
-        |error: &saphyr::ScanError| (format!("{}", error.info()), position(*error.marker()));
+        |error: &saphyr::ScanError| (error.info().to_string(), position(*error.marker()));
     Parser::new_from_str(text)
         .load(&mut loader, true)
         .map_err(|error| describe(&error))?;
@@ -89,7 +88,7 @@ fn convert(node: &MarkedYaml<'_>) -> Result<Node, (String, Position)> {
             if plain && matches!(text.as_ref(), "" | "~" | "null" | "Null" | "NULL") {
                 Value::Null
             } else {
-                Value::Scalar(text.to_string(), !plain)
+                Value::Scalar(text.to_string())
             }
         }
         YamlData::Sequence(items) => {
@@ -107,7 +106,7 @@ fn convert(node: &MarkedYaml<'_>) -> Result<Node, (String, Position)> {
             Value::Map(map)
         }
         YamlData::Tagged(_, inner) => return convert(inner),
-        YamlData::Value(scalar) => Value::Scalar(format!("{scalar:?}"), false),
+        YamlData::Value(scalar) => Value::Scalar(format!("{scalar:?}")),
         YamlData::Alias(_) | YamlData::BadValue => {
             return Err(("this value cannot be read".to_owned(), position));
         }

@@ -58,7 +58,7 @@ struct Type {
     name: u32,
     info: u32,
     /// Size in bytes, or the id of another type.
-    size_or_type: u32,
+    size_or_id: u32,
     /// Byte offset in `types` of what follows the fixed part.
     rest: usize,
 }
@@ -147,7 +147,7 @@ impl<'b> Btf<'b> {
     /// Bytes of a structure.
     pub fn size_of(&self, structure: &str) -> Option<u32> {
         let id = self.structures.get(structure.as_bytes())?.first()?;
-        Some(self.by_id(*id)?.size_or_type)
+        Some(self.by_id(*id)?.size_or_id)
     }
 
     /// The value of an enumeration's constant.
@@ -201,7 +201,7 @@ impl<'b> Btf<'b> {
             let this = self.by_id(id)?;
             match this.kind() {
                 KIND_TYPEDEF | KIND_VOLATILE | KIND_CONST | KIND_RESTRICT | KIND_TYPE_TAG => {
-                    id = this.size_or_type;
+                    id = this.size_or_id;
                 }
                 _ => return Some(id),
             }
@@ -218,7 +218,7 @@ impl<'b> Btf<'b> {
         Ok(Type {
             name: word(self.types, offset)?,
             info: word(self.types, offset + 4)?,
-            size_or_type: word(self.types, offset + 8)?,
+            size_or_id: word(self.types, offset + 8)?,
             rest: offset + 12,
         })
     }

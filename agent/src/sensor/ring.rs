@@ -159,7 +159,7 @@ impl Reader {
     }
 
     /// The oldest record that is waiting, or `None` if both rings are empty.
-    pub fn next(&mut self) -> Option<&[u8]> {
+    pub fn next_record(&mut self) -> Option<&[u8]> {
         // In this order: see the module's comment. Whichever head is handled, the other ring is
         // looked at after it was fetched.
         self.process.fill();
