@@ -1,5 +1,6 @@
 //! Rules: text to AST to a program that an event runs through.
 
+pub mod event_names;
 mod priority;
 
 pub use priority::Priority;
