@@ -2,5 +2,6 @@
 
 pub mod event_names;
 mod priority;
+pub mod transformer;
 
 pub use priority::Priority;

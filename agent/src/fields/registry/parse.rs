@@ -277,3 +277,162 @@ fn resolve(
     };
     Ok((found(argument), field))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::registry::{FieldType, PrintFormat};
+
+    fn key(text: &str) -> FieldArgument {
+        FieldArgument::Key(text.to_owned())
+    }
+
+    #[test]
+    fn fields_with_and_without_arguments() {
+        let cases = [
+            ("proc.name", "proc.name", FieldArgument::None),
+            ("proc.aname", "proc.aname", FieldArgument::None),
+            ("proc.aname[2]", "proc.aname", FieldArgument::Index(2)),
+            ("proc.env[HOME]", "proc.env", key("HOME")),
+            ("proc.env[1]", "proc.env", key("1")),
+            ("proc.aenv[1]", "proc.aenv", FieldArgument::Index(1)),
+            ("proc.aenv[PATH]", "proc.aenv", key("PATH")),
+            ("evt.arg.flags", "evt.arg", key("flags")),
+            ("evt.arg[1]", "evt.arg", FieldArgument::Index(1)),
+            ("evt.args", "evt.args", FieldArgument::None),
+            ("evt.type.is.open", "evt.type.is", key("open")),
+            ("evt.type.is.3", "evt.type.is", FieldArgument::Index(3)),
+            ("evt.abspath", "evt.abspath", FieldArgument::None),
+            ("evt.abspath.src", "evt.abspath", key("src")),
+            ("container.label[x]", "container.label", key("x")),
+            ("container.label.a.b/c-d", "container.label", key("a.b/c-d")),
+            (
+                "container.label[\"a \\\"b\"]",
+                "container.label",
+                key("a \"b"),
+            ),
+            ("container.labels", "container.labels", FieldArgument::None),
+            (
+                "container.mount.dest[/proc*]",
+                "container.mount.dest",
+                key("/proc*"),
+            ),
+            (
+                "container.mount[0]",
+                "container.mount",
+                FieldArgument::Index(0),
+            ),
+            ("static.cluster", "static", key("cluster")),
+            ("fd.name_changed", "fd.name_changed", FieldArgument::None),
+            ("thread.cgroup.cpu", "thread.cgroup", key("cpu")),
+        ];
+        for (text, name, argument) in cases {
+            let (field_use, field) = parse_field(text).unwrap();
+            assert_eq!(field_use, FieldUse { name, argument }, "{text}");
+            assert_eq!(field.name, name, "{text}");
+        }
+    }
+
+    #[test]
+    fn raw_arguments_have_the_type_of_the_parameter() {
+        let cases = [
+            ("evt.rawarg.flags", FieldType::Uint, PrintFormat::Hex),
+            ("evt.rawarg.res", FieldType::Int, PrintFormat::Decimal),
+            ("evt.rawarg.path", FieldType::Text, PrintFormat::Decimal),
+            ("evt.rawarg.mode", FieldType::Uint, PrintFormat::Octal),
+        ];
+        for (text, field_type, print) in cases {
+            let (_, field) = parse_field(text).unwrap();
+            assert_eq!(
+                (field.field_type, field.print),
+                (field_type, print),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let cases = [
+            (
+                "proc.nmae",
+                "unknown field 'proc.nmae'; did you mean 'proc.name'?",
+            ),
+            (
+                "proc.namex",
+                "unknown field 'proc.namex'; did you mean 'proc.name'?",
+            ),
+            (
+                "nothing.like.it.here",
+                "unknown field 'nothing.like.it.here'",
+            ),
+            ("", "unknown field ''"),
+            (
+                "evt.arg",
+                "field 'evt.arg' needs an argument: evt.arg.PARAMETER or [NUMBER]",
+            ),
+            (
+                "proc.name[1]",
+                "field 'proc.name' takes no argument: remove '[1]'",
+            ),
+            (
+                "proc.aname[x]",
+                "bad argument 'x' of field 'proc.aname': expected a number",
+            ),
+            (
+                "proc.aname[2",
+                "bad argument '[2' of field 'proc.aname': expected [NUMBER]",
+            ),
+            (
+                "proc.aname[]",
+                "bad argument '[]' of field 'proc.aname': expected [NUMBER]",
+            ),
+            (
+                "proc.aname[2]x",
+                "bad argument '[2]x' of field 'proc.aname': expected [NUMBER]",
+            ),
+            (
+                "evt.arg.flgs",
+                "bad argument 'flgs' of field 'evt.arg': expected a parameter of an event; did you mean 'flags'?",
+            ),
+            (
+                "evt.arg[flags]",
+                "bad argument 'flags' of field 'evt.arg': expected a number; by name write evt.arg.flags",
+            ),
+            (
+                "evt.abspath.up",
+                "bad argument 'up' of field 'evt.abspath': expected .src or .dst",
+            ),
+        ];
+        for (text, message) in cases {
+            assert_eq!(
+                parse_field(text).unwrap_err().to_string(),
+                message,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_is_the_field() {
+        let cases = [
+            ("proc.name of", Some(9)),
+            ("proc.names", Some(9)),
+            ("proc.name.", Some(9)),
+            ("proc.name[proc.pid]", Some(9)),
+            ("fd.name_changed", Some(15)),
+            ("proc.aname[2] x", Some(13)),
+            ("proc.aname.", Some(10)),
+            ("evt.arg.flags.", Some(13)),
+            ("evt.args", Some(8)),
+            ("evt.arg ", None),
+            ("container.label.a.b. c", Some(19)),
+            ("static.key=1", Some(10)),
+            ("proc.aname[", None),
+            ("\u{e9}", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(field_prefix(text), expected, "{text}");
+        }
+    }
+}
