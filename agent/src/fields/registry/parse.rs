@@ -161,12 +161,11 @@ fn is_unquotable(character: char) -> bool {
 /// end or is empty.
 fn bracketed(text: &str) -> Option<(RawArgument<'_>, usize)> {
     let inner = text.strip_prefix('[')?;
-    let (argument, inner_length) = match inner.chars().next()? {
-        quote @ ('"' | '\'') => quoted(inner, quote)?,
-        _ => {
-            let end = inner.find(is_unquotable).filter(|&end| end > 0)?;
-            (inner.get(..end)?.to_owned(), end)
-        }
+    let (argument, inner_length) = if let quote @ ('"' | '\'') = inner.chars().next()? {
+        quoted(inner, quote)?
+    } else {
+        let end = inner.find(is_unquotable).filter(|&end| end > 0)?;
+        (inner.get(..end)?.to_owned(), end)
     };
     inner.get(inner_length..)?.strip_prefix(']')?;
     let length = inner_length + 2;
@@ -247,19 +246,19 @@ fn resolve(
             Ok(index) => FieldArgument::Index(index),
             Err(_) => return Err(bad(field, &text, "a number")),
         },
-        ArgumentSyntax::IndexOrKey => text
+        ArgumentSyntax::IndexOrKey | ArgumentSyntax::EventType => text
             .parse()
             .map_or(FieldArgument::Key(text), FieldArgument::Index),
         ArgumentSyntax::Name | ArgumentSyntax::Key | ArgumentSyntax::DottedKey => {
             FieldArgument::Key(text)
         }
-        ArgumentSyntax::Parameter if raw.written.starts_with('[') => match text.parse() {
-            Ok(index) => FieldArgument::Index(index),
-            Err(_) => {
+        ArgumentSyntax::Parameter if raw.written.starts_with('[') => {
+            let Ok(index) = text.parse() else {
                 let expected = format!("a number; by name write {}.{text}", field.name);
                 return Err(bad(field, &text, &expected));
-            }
-        },
+            };
+            FieldArgument::Index(index)
+        }
         ArgumentSyntax::Parameter => {
             parameters::check(&text).map_err(|expected| bad(field, &text, &expected))?;
             FieldArgument::Key(text)
@@ -269,9 +268,6 @@ fn resolve(
                 parameters::check(&text).map_err(|expected| bad(field, &text, &expected))?;
             return Ok((found(FieldArgument::Key(text)), typed));
         }
-        ArgumentSyntax::EventType => text
-            .parse()
-            .map_or(FieldArgument::Key(text), FieldArgument::Index),
         ArgumentSyntax::Side if text == "src" || text == "dst" => FieldArgument::Key(text),
         ArgumentSyntax::Side => return Err(bad(field, &text, field.syntax.usage())),
     };
