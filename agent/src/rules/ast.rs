@@ -1,5 +1,6 @@
 //! A condition as a tree, as it was written.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A condition or a part of one.
@@ -34,6 +35,31 @@ impl PartialEq for Name {
 }
 
 impl Eq for Name {}
+
+/// A value in a condition, quotes and escapes resolved, and where it starts in the condition.
+#[derive(Clone, Debug)]
+pub struct Literal {
+    /// Its bytes; `\xHH` makes it any but NUL.
+    pub bytes: Vec<u8>,
+    /// Bytes from the start of the condition.
+    pub offset: usize,
+}
+
+impl Literal {
+    /// As text, for numbers, addresses, patterns and messages.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
+}
+
+impl PartialEq for Literal {
+    /// Where it stands does not make it another.
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Literal {}
 
 /// `LEFT OPERATOR RIGHT`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +107,7 @@ pub enum TransformerArgument {
     /// Quoted text.
     Text(String),
     /// A number, as written.
-    Number(String),
+    Number(Name),
     /// A list of the former.
     List(Vec<TransformerArgument>),
 }
@@ -91,10 +117,10 @@ pub enum TransformerArgument {
 pub enum Right {
     /// Nothing: `exists`.
     Nothing,
-    /// A literal, quotes and escapes resolved.
-    Text(Name),
-    /// Literals.
-    List(Vec<Name>),
+    /// One value.
+    Text(Literal),
+    /// Values.
+    List(Vec<Literal>),
     /// The value of a field (`val(...)`) or of a transformer.
     Operand(Operand),
 }
@@ -196,7 +222,8 @@ impl Modifier {
         ("allof", Self::AllOf),
     ];
 
-    fn spelling(self) -> &'static str {
+    /// The spelling.
+    pub fn spelling(self) -> &'static str {
         match self {
             Self::OneOf => "oneof",
             Self::AnyOf => "anyof",
@@ -241,12 +268,12 @@ impl fmt::Display for Comparison {
         }
         match &self.right {
             Right::Nothing => Ok(()),
-            Right::Text(value) => write!(formatter, " {}", Literal(&value.text)),
+            Right::Text(value) => write!(formatter, " {value}"),
             Right::List(values) => {
                 formatter.write_str(" (")?;
                 for (index, value) in values.iter().enumerate() {
                     let comma = if index > 0 { ", " } else { "" };
-                    write!(formatter, "{comma}{}", Literal(&value.text))?;
+                    write!(formatter, "{comma}{value}")?;
                 }
                 formatter.write_str(")")
             }
@@ -285,8 +312,8 @@ impl fmt::Display for Arguments<'_> {
             }
             match argument {
                 TransformerArgument::Operand(operand) => write!(formatter, "{operand}")?,
-                TransformerArgument::Text(text) => write_quoted(text, formatter)?,
-                TransformerArgument::Number(number) => formatter.write_str(number)?,
+                TransformerArgument::Text(text) => write_quoted(text.as_bytes(), formatter)?,
+                TransformerArgument::Number(number) => formatter.write_str(&number.text)?,
                 TransformerArgument::List(list) => write!(formatter, "({})", Arguments(list))?,
             }
         }
@@ -294,32 +321,40 @@ impl fmt::Display for Arguments<'_> {
     }
 }
 
-/// A literal: quoted only if it has to be.
-struct Literal<'a>(&'a str);
-
-impl fmt::Display for Literal<'_> {
+impl fmt::Display for Literal {
+    /// In quotes only if it has to be.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_word = Modifier::ALL.iter().any(|(word, _)| *word == self.0);
-        if !self.0.is_empty() && !is_word && self.0.chars().all(is_bare) {
-            return formatter.write_str(self.0);
+        match std::str::from_utf8(&self.bytes) {
+            Ok(text)
+                if !text.is_empty()
+                    && !Modifier::ALL.iter().any(|(word, _)| *word == text)
+                    && text.chars().all(is_bare) =>
+            {
+                formatter.write_str(text)
+            }
+            _ => write_quoted(&self.bytes, formatter),
         }
-        write_quoted(self.0, formatter)
     }
 }
 
-fn write_quoted(text: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write_quoted(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     formatter.write_str("\"")?;
-    for character in text.chars() {
-        match character {
-            '"' => formatter.write_str("\\\"")?,
-            '\\' => formatter.write_str("\\\\")?,
-            '\n' => formatter.write_str("\\n")?,
-            '\r' => formatter.write_str("\\r")?,
-            '\t' => formatter.write_str("\\t")?,
-            control if control.is_ascii_control() => {
-                write!(formatter, "\\x{:02x}", u32::from(control))?;
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' => formatter.write_str("\\\"")?,
+                '\\' => formatter.write_str("\\\\")?,
+                '\n' => formatter.write_str("\\n")?,
+                '\r' => formatter.write_str("\\r")?,
+                '\t' => formatter.write_str("\\t")?,
+                control if control.is_ascii_control() => {
+                    write!(formatter, "\\x{:02x}", u32::from(control))?;
+                }
+                other => write!(formatter, "{other}")?,
             }
-            other => write!(formatter, "{other}")?,
+        }
+        for byte in chunk.invalid() {
+            write!(formatter, "\\x{byte:02x}")?;
         }
     }
     formatter.write_str("\"")

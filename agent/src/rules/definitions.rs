@@ -1,53 +1,73 @@
 //! What the files define, as far as they have been read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::Priority;
 use super::exceptions::Exception;
+use super::expansion::TracedText;
 use super::lists::List;
-use super::report::Position;
-
-/// A text and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Located {
-    pub(super) text: String,
-    pub(super) file: String,
-    pub(super) position: Position,
-}
-
-impl Located {
-    /// Adds to it, with a blank between; the place stays that of the first.
-    pub(super) fn append(&mut self, more: &Self) {
-        self.text.push(' ');
-        self.text.push_str(&more.text);
-    }
-}
+use super::report::{Item, Place};
 
 /// A macro as defined.
 #[derive(Clone, Debug)]
 pub(super) struct MacroDefinition {
     pub(super) name: String,
-    pub(super) condition: Located,
+    pub(super) condition: TracedText,
+    /// Where it was first defined, in the count of all definitions.
     pub(super) defined_at: usize,
+    /// When it was defined last: it sees macros that were defined before that.
     pub(super) visible_from: usize,
+    pub(super) place: Place,
+}
+
+impl MacroDefinition {
+    /// The macro as findings show it.
+    pub(super) fn shown(&self) -> Item {
+        Item {
+            kind: "macro",
+            name: self.name.clone(),
+            place: self.place.clone(),
+        }
+    }
 }
 
 /// A rule as defined.
 #[derive(Clone, Debug)]
 pub(super) struct RuleDefinition {
     pub(super) name: String,
-    pub(super) file: String,
-    pub(super) position: Position,
-    pub(super) condition: Located,
-    pub(super) output: Located,
-    pub(super) description: String,
+    pub(super) place: Place,
+    pub(super) condition: TracedText,
+    pub(super) output: TracedText,
+    pub(super) description: TracedText,
     pub(super) priority: Priority,
     pub(super) tags: BTreeSet<String>,
     pub(super) source: String,
     pub(super) enabled: bool,
     pub(super) warn_event_types: bool,
     pub(super) skip_if_unknown: bool,
+    pub(super) capture: bool,
+    pub(super) capture_duration: Duration,
     pub(super) exceptions: Vec<Exception>,
+}
+
+impl RuleDefinition {
+    /// The rule as findings show it.
+    pub(super) fn shown(&self) -> Item {
+        Item {
+            kind: "rule",
+            name: self.name.clone(),
+            place: self.place.clone(),
+        }
+    }
+}
+
+/// A requirement of plugins: one of them has to be there.
+#[derive(Clone, Debug)]
+pub(super) struct PluginRequirement {
+    /// Name and version.
+    pub(super) alternatives: Vec<(String, String)>,
+    pub(super) place: Place,
 }
 
 /// Everything, in the order of first definition.
@@ -56,8 +76,8 @@ pub(super) struct Definitions {
     pub(super) lists: Vec<List>,
     pub(super) macros: Vec<MacroDefinition>,
     pub(super) rules: Vec<RuleDefinition>,
+    pub(super) plugins: Vec<PluginRequirement>,
     clock: usize,
-    places: HashMap<(&'static str, String), (String, Position)>,
 }
 
 impl Definitions {
@@ -67,54 +87,7 @@ impl Definitions {
         self.clock
     }
 
-    /// Defines a macro, or changes one in place; false if there is nothing to append to.
-    pub(super) fn define_macro(&mut self, name: &str, condition: Located, append: bool) -> bool {
-        let now = self.tick();
-        let existing = self.macros.iter_mut().find(|known| known.name == name);
-        match (existing, append) {
-            (Some(known), true) => {
-                known.condition.append(&condition);
-                known.visible_from = now;
-            }
-            (Some(known), false) => {
-                known.condition = condition;
-                known.visible_from = now;
-            }
-            (None, true) => return false,
-            (None, false) => self.macros.push(MacroDefinition {
-                name: name.to_owned(),
-                condition,
-                defined_at: now,
-                visible_from: now,
-            }),
-        }
-        true
-    }
-
-    /// Remembers where an item was defined last.
-    pub(super) fn place(&mut self, kind: &'static str, name: &str, file: &str, position: Position) {
-        self.places
-            .insert((kind, name.to_owned()), (file.to_owned(), position));
-    }
-
-    /// Where an item was defined last.
-    pub(super) fn place_of(&self, kind: &'static str, name: &str) -> (String, Position) {
-        self.places
-            .get(&(kind, name.to_owned()))
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// The names of all items of a kind.
-    pub(super) fn names(&self, kind: &str) -> Vec<&str> {
-        match kind {
-            "list" => self.lists.iter().map(|list| list.name.as_str()).collect(),
-            "macro" => self
-                .macros
-                .iter()
-                .map(|known| known.name.as_str())
-                .collect(),
-            _ => self.rules.iter().map(|rule| rule.name.as_str()).collect(),
-        }
+    pub(super) fn rule(&mut self, name: &str) -> Option<&mut RuleDefinition> {
+        self.rules.iter_mut().find(|rule| rule.name == name)
     }
 }

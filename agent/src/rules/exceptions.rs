@@ -1,9 +1,14 @@
 //! Exceptions: what a rule is not to match, in a form that others can add to.
 
+use super::ast::{Modifier, Operator};
+use super::expansion::TracedText;
+use super::item::{Fatal, NamedItem};
 use super::lists::quoted;
-use super::loader::Fatal;
-use super::report::{Code, Finding, Position};
+use super::operand::CompiledOperand;
+use super::parser;
+use super::report::{Code, Finding, Item, Position, did_you_mean};
 use super::yaml::{Node, Value};
+use crate::fields::registry::closest;
 
 /// One exception of a rule.
 #[derive(Clone, Debug)]
@@ -11,7 +16,9 @@ pub(super) struct Exception {
     name: String,
     fields: Fields,
     /// The parts of a condition, each of which is an exception.
-    values: Vec<String>,
+    values: Vec<TracedText>,
+    /// What stands in the file for the condition's own words.
+    origin: TracedText,
 }
 
 #[derive(Clone, Debug)]
@@ -19,268 +26,321 @@ enum Fields {
     /// One field, compared with a flat list of values.
     One { field: String, operator: String },
     /// Some fields, compared with tuples of values.
-    Several {
-        fields: Vec<String>,
-        operators: Vec<String>,
-    },
+    Several(Vec<(String, String)>),
 }
 
-/// Makes a finding at a position.
-pub(super) type Report<'r> = &'r dyn Fn(Code, Position, String) -> Fatal;
+/// The item whose exceptions are read.
+pub(super) struct Context<'c> {
+    pub(super) item: &'c NamedItem<'c>,
+    /// The fields can be looked up.
+    pub(super) is_syscall: bool,
+    /// They are added to those that are there.
+    pub(super) appends: bool,
+}
 
 /// Reads the key `exceptions` of an item into a rule's exceptions.
-pub(super) fn collect(
+pub(super) fn read(
     exceptions: &mut Vec<Exception>,
-    node: &Node,
-    is_append: bool,
+    context: &Context<'_>,
     findings: &mut Vec<Finding>,
-    report: Report<'_>,
 ) -> Result<(), Fatal> {
-    let items = match &node.value {
+    let Some(node) = context.item.node.get("exceptions") else {
+        return Ok(());
+    };
+    let nodes = match &node.value {
         Value::Null => return Ok(()),
         Value::List(items) => items,
         _ => {
             let message = format!("'exceptions' has to be a list, and is {}", node.kind());
-            return Err(report(Code::YamlValidate, node.position, message));
+            return Err(context.item.malformed(node.position, message));
         }
     };
     let mut seen: Vec<&str> = Vec::new();
-    for item in items {
-        let Some(name) = item.get("name").and_then(Node::scalar) else {
-            let message = "the exception needs a 'name'".to_owned();
-            return Err(report(Code::YamlValidate, item.position, message));
+    for node in nodes {
+        let Some(name) = node.get("name").and_then(Node::scalar) else {
+            let message = "the exception needs the key 'name'";
+            return Err(context.item.malformed(node.position, message));
+        };
+        let reader = Reader {
+            context,
+            node,
+            name,
         };
         if seen.contains(&name) {
-            let message = format!("the name '{name}' is used twice");
-            findings.push(*report(
-                Code::ExceptionNameNotUnique,
-                item.position,
-                message,
-            ));
+            let message = "another exception of this rule has the same name";
+            findings.push(*reader.finding(Code::ExceptionNameNotUnique, node.position, message));
         }
         seen.push(name);
-        let values = item.get("values");
-        let existing = exceptions
-            .iter_mut()
-            .find(|exception| exception.name == name);
-        match (existing, is_append) {
-            (Some(exception), true) => {
-                if item.get("fields").is_some() || item.get("comps").is_some() {
-                    let message = format!(
-                        "the exception '{name}' is there already: only values can be added"
-                    );
-                    return Err(report(Code::Validate, item.position, message));
-                }
-                match values {
-                    Some(values) => {
-                        let more = read_values(&exception.fields, values, report)?;
-                        exception.values.extend(more);
-                    }
-                    None => findings.push(*report(
-                        Code::AppendNoValues,
-                        item.position,
-                        format!("the exception '{name}' adds no values"),
-                    )),
-                }
-            }
-            _ => {
-                if is_append && values.is_none() {
-                    findings.push(*report(
-                        Code::AppendNoValues,
-                        item.position,
-                        format!("the exception '{name}' adds no values"),
-                    ));
-                }
-                let fields = read_fields(name, item, report)?;
-                let values = values.map_or(Ok(Vec::new()), |values| {
-                    read_values(&fields, values, report)
-                })?;
-                exceptions.push(Exception {
-                    name: name.to_owned(),
-                    fields,
-                    values,
-                });
-            }
+        if context.appends && node.get("values").is_none() {
+            let message = "the exception adds no values: expected the key 'values'";
+            findings.push(*reader.finding(Code::AppendNoValues, node.position, message));
         }
+        reader.read(exceptions)?;
     }
     Ok(())
 }
 
-fn read_fields(name: &str, item: &Node, report: Report<'_>) -> Result<Fields, Fatal> {
-    let error = |position, message| Err(report(Code::Validate, position, message));
-    let Some(fields) = item.get("fields") else {
-        return error(
-            item.position,
-            format!("the exception '{name}' needs 'fields'"),
-        );
-    };
-    let comps = item.get("comps");
-    if let Some(field) = fields.scalar() {
-        let operator = match comps {
-            None => "in",
-            Some(comps) => match comps.scalar() {
-                Some(operator) => operator,
-                None => {
-                    let message =
-                        "'fields' is one field, so 'comps' has to be one operator".to_owned();
-                    return error(comps.position, message);
-                }
-            },
-        };
-        if !takes_list(operator) {
-            let position = comps.map_or(item.position, |comps| comps.position);
-            let message = format!(
-                "'{operator}' cannot be used with one field: expected in, pmatch, intersects, or an operator with oneof, anyof or allof"
-            );
-            return error(position, message);
-        }
-        return Ok(Fields::One {
-            field: field.to_owned(),
-            operator: operator.to_owned(),
-        });
+/// Reads one exception.
+struct Reader<'r> {
+    context: &'r Context<'r>,
+    node: &'r Node,
+    name: &'r str,
+}
+
+impl Reader<'_> {
+    fn finding(&self, code: Code, position: Position, message: impl Into<String>) -> Fatal {
+        let item = self.context.item;
+        item.finding(code, position, message).within(Item {
+            kind: "exception",
+            name: self.name.to_owned(),
+            place: item.place(self.node.position),
+        })
     }
-    let texts = |node: &Node| -> Option<Vec<String>> {
-        node.list()?
-            .iter()
-            .map(|item| item.scalar().map(str::to_owned))
-            .collect()
-    };
-    let Some(names) = texts(fields) else {
-        return error(
-            fields.position,
-            "'fields' has to be a field or a list of fields".to_owned(),
-        );
-    };
-    let operators = match comps {
-        None => vec!["=".to_owned(); names.len()],
-        Some(comps) => match texts(comps).filter(|operators| operators.len() == names.len()) {
-            Some(operators) => operators,
-            None => {
-                let message = format!(
-                    "'comps' has to be a list of {} operators, one a field",
-                    names.len()
-                );
-                return error(comps.position, message);
+
+    fn invalid(&self, position: Position, message: impl Into<String>) -> Fatal {
+        self.finding(Code::Validate, position, message)
+    }
+
+    fn traced(&self, node: &Node, text: &str) -> TracedText {
+        let mut traced = TracedText::new(self.context.item.file, node, "");
+        traced.push_replacement_of_all(text);
+        traced
+    }
+
+    fn read(&self, exceptions: &mut Vec<Exception>) -> Result<(), Fatal> {
+        let existing = exceptions
+            .iter_mut()
+            .find(|exception| exception.name == self.name)
+            .filter(|_| self.context.appends);
+        if let Some(exception) = existing {
+            if let Some(node) = self.node.get("fields").or_else(|| self.node.get("comps")) {
+                let message = "the exception is there already, so only 'values' can be added";
+                return Err(self.invalid(node.position, message));
             }
-        },
-    };
-    Ok(Fields::Several {
-        fields: names,
-        operators,
-    })
+            let more = self.values(&exception.fields)?;
+            exception.values.extend(more);
+            return Ok(());
+        }
+        let fields = self.fields()?;
+        if self.context.appends && self.node.get("values").is_none() {
+            let message = "a new exception that is appended needs the key 'values'";
+            return Err(self.invalid(self.node.position, message));
+        }
+        exceptions.push(Exception {
+            name: self.name.to_owned(),
+            values: self.values(&fields)?,
+            fields,
+            origin: self.traced(self.node, ""),
+        });
+        Ok(())
+    }
+
+    fn fields(&self) -> Result<Fields, Fatal> {
+        let Some(fields) = self.node.get("fields") else {
+            return Err(self.invalid(
+                self.node.position,
+                "the exception needs the key 'fields': a field, or a list of fields",
+            ));
+        };
+        let comps = self.node.get("comps");
+        if let Some(field) = fields.scalar() {
+            self.check_field(field, fields.position)?;
+            let operator = match comps {
+                None => "in",
+                Some(node) => node.scalar().ok_or_else(|| {
+                    self.invalid(
+                        node.position,
+                        "'fields' is one field, so 'comps' has to be one operator",
+                    )
+                })?,
+            };
+            let position = comps.map_or(self.node.position, |node| node.position);
+            if !takes_list(operator) {
+                let message = format!(
+                    "'{operator}' cannot be used with one field: expected in, pmatch, intersects, \
+                     or an operator with oneof, anyof or allof"
+                );
+                return Err(self.invalid(position, message));
+            }
+            return Ok(Fields::One {
+                field: field.to_owned(),
+                operator: operator.to_owned(),
+            });
+        }
+        let texts = |node: &Node| -> Option<Vec<(String, Position)>> {
+            let text = |item: &Node| Some((item.scalar()?.to_owned(), item.position));
+            node.list()?.iter().map(text).collect()
+        };
+        let names = texts(fields).ok_or_else(|| {
+            let message = "'fields' has to be a field or a list of fields";
+            self.invalid(fields.position, message)
+        })?;
+        for (field, position) in &names {
+            self.check_field(field, *position)?;
+        }
+        let operators = match comps {
+            None => vec![("=".to_owned(), self.node.position); names.len()],
+            Some(comps) => texts(comps)
+                .filter(|operators| operators.len() == names.len())
+                .ok_or_else(|| {
+                    let message = format!(
+                        "'comps' has to be a list of {} operators, one for each field",
+                        names.len()
+                    );
+                    self.invalid(comps.position, message)
+                })?,
+        };
+        for (operator, position) in &operators {
+            self.check_operator(operator, *position)?;
+        }
+        let pairs = names.into_iter().zip(operators);
+        Ok(Fields::Several(
+            pairs
+                .map(|((field, _), (operator, _))| (field, operator))
+                .collect(),
+        ))
+    }
+
+    fn check_field(&self, field: &str, position: Position) -> Result<(), Fatal> {
+        if !self.context.is_syscall {
+            return Ok(());
+        }
+        parser::parse_operand(field)
+            .map_err(|error| format!("'{field}' is no field: {error}"))
+            .and_then(|operand| {
+                CompiledOperand::compile(&operand)
+                    .map(drop)
+                    .map_err(|error| error.message)
+            })
+            .map_err(|message| self.invalid(position, message))
+    }
+
+    fn check_operator(&self, operator: &str, position: Position) -> Result<(), Fatal> {
+        let mut words = operator.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        let known = Operator::ALL.iter().any(|(spelling, _)| *spelling == first);
+        let modified = match words.next() {
+            None => true,
+            Some(word) => Modifier::ALL.iter().any(|(spelling, _)| *spelling == word),
+        };
+        if known && modified && words.next().is_none() {
+            return Ok(());
+        }
+        let spellings = Operator::ALL.iter().map(|(spelling, _)| *spelling);
+        let suggestion = did_you_mean(closest(first, spellings).filter(|_| !known));
+        Err(self.invalid(position, format!("'{operator}' is no operator{suggestion}")))
+    }
+
+    /// The values as parts of a condition.
+    fn values(&self, fields: &Fields) -> Result<Vec<TracedText>, Fatal> {
+        let Some(node) = self.node.get("values") else {
+            return Ok(Vec::new());
+        };
+        let items = match &node.value {
+            Value::Null => return Ok(Vec::new()),
+            Value::List(items) => items,
+            _ => {
+                let message = format!("'values' has to be a list, and is {}", node.kind());
+                return Err(self.invalid(node.position, message));
+            }
+        };
+        items
+            .iter()
+            .map(|item| {
+                let text = match fields {
+                    Fields::One { .. } => quoted(item.scalar().ok_or_else(|| {
+                        let message = "'fields' is one field, so 'values' has to be a list of \
+                                       single values";
+                        self.invalid(item.position, message)
+                    })?),
+                    Fields::Several(fields) => self.tuple(fields, item)?,
+                };
+                Ok(self.traced(item, &text))
+            })
+            .collect()
+    }
+
+    /// `(field operator value and ...)`
+    fn tuple(&self, fields: &[(String, String)], item: &Node) -> Result<String, Fatal> {
+        let values = item.list().filter(|values| values.len() == fields.len());
+        let values = values.ok_or_else(|| {
+            let message = format!(
+                "expected a list of {} values, one for each field",
+                fields.len()
+            );
+            self.invalid(item.position, message)
+        })?;
+        let parts = fields.iter().zip(values).map(|((field, operator), value)| {
+            let error = |node: &Node| {
+                let message = format!(
+                    "expected a value or a list of values, and found {}",
+                    node.kind()
+                );
+                self.invalid(node.position, message)
+            };
+            let value = match &value.value {
+                Value::List(items) => {
+                    let one = |item: &Node| item.scalar().map(quoted).ok_or_else(|| error(item));
+                    let items: Vec<String> = items.iter().map(one).collect::<Result<_, _>>()?;
+                    format!("({})", items.join(", "))
+                }
+                Value::Scalar(text) if text.starts_with('(') => text.clone(),
+                Value::Scalar(text) if takes_list(operator) => format!("({text})"),
+                Value::Scalar(text) => quoted(text),
+                Value::Null | Value::Map(_) => return Err(error(value)),
+            };
+            Ok(format!("{field} {operator} {value}"))
+        });
+        let parts: Vec<String> = parts.collect::<Result<_, _>>()?;
+        Ok(format!("({})", parts.join(" and ")))
+    }
 }
 
 fn takes_list(operator: &str) -> bool {
-    let last = operator.split_whitespace().last().unwrap_or_default();
-    matches!(operator, "in" | "pmatch" | "intersects")
-        || (operator.contains(' ') && matches!(last, "oneof" | "anyof" | "allof"))
-}
-
-/// The values as parts of a condition.
-fn read_values(fields: &Fields, values: &Node, report: Report<'_>) -> Result<Vec<String>, Fatal> {
-    let error = |position, message| report(Code::Validate, position, message);
-    let items = match &values.value {
-        Value::Null => return Ok(Vec::new()),
-        Value::List(items) => items,
-        _ => {
-            return Err(error(
-                values.position,
-                format!("'values' has to be a list, and is {}", values.kind()),
-            ));
-        }
-    };
-    match fields {
-        Fields::One { .. } => items
-            .iter()
-            .map(|item| match item.scalar() {
-                Some(text) => Ok(quoted(text)),
-                None => Err(error(
-                    item.position,
-                    "'fields' is one field, so 'values' has to be a list of single values"
-                        .to_owned(),
-                )),
-            })
-            .collect(),
-        Fields::Several { fields, operators } => {
-            let tuple =
-                |item: &Node| {
-                    let Some(tuple) = item.list().filter(|tuple| tuple.len() == fields.len())
-                    else {
-                        let message =
-                            format!("expected a list of {} values, one a field", fields.len());
-                        return Err(error(item.position, message));
-                    };
-                    let parts = fields.iter().zip(operators).zip(tuple).map(
-                        |((field, operator), value)| {
-                            let value = match &value.value {
-                                Value::List(items) => {
-                                    let items: Option<Vec<String>> = items
-                                        .iter()
-                                        .map(|item| item.scalar().map(quoted))
-                                        .collect();
-                                    let Some(items) = items else {
-                                        return Err(error(
-                                            value.position,
-                                            "expected single values".to_owned(),
-                                        ));
-                                    };
-                                    format!("({})", items.join(", "))
-                                }
-                                Value::Scalar(text)
-                                    if takes_list(operator) && !text.starts_with('(') =>
-                                {
-                                    format!("({})", quoted(text))
-                                }
-                                Value::Scalar(text) => {
-                                    if text.starts_with('(') {
-                                        text.clone()
-                                    } else {
-                                        quoted(text)
-                                    }
-                                }
-                                _ => {
-                                    return Err(error(
-                                        value.position,
-                                        "expected a value".to_owned(),
-                                    ));
-                                }
-                            };
-                            Ok(format!("{field} {operator} {value}"))
-                        },
-                    );
-                    let parts: Vec<String> = parts.collect::<Result<_, _>>()?;
-                    Ok(format!("({})", parts.join(" and ")))
-                };
-            items.iter().map(tuple).collect()
-        }
-    }
+    let mut words = operator.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let is_modifier = |word| Modifier::ALL.iter().any(|(spelling, _)| *spelling == word);
+    let known = Operator::ALL
+        .iter()
+        .find(|(spelling, _)| *spelling == first);
+    known.is_some_and(|(_, operator)| match words.next() {
+        None => operator.takes_list(),
+        Some(word) => is_modifier(word),
+    })
 }
 
 /// A condition with its exceptions taken out.
-pub(super) fn apply(condition: &str, exceptions: &[Exception]) -> String {
-    let parts: Vec<String> = exceptions.iter().filter_map(Exception::condition).collect();
-    if parts.is_empty() {
-        return condition.to_owned();
+pub(super) fn apply(condition: &TracedText, exceptions: &[Exception]) -> TracedText {
+    let with_values = || {
+        exceptions
+            .iter()
+            .filter(|exception| !exception.values.is_empty())
+    };
+    if with_values().next().is_none() {
+        return condition.clone();
     }
-    let mut text = format!("({condition})");
-    for part in parts {
+    let mut text = TracedText::empty_at_start_of(condition);
+    text.push_str("(");
+    text.push(condition);
+    text.push_str(")");
+    for exception in with_values() {
+        text.push(&exception.origin);
         text.push_str(" and not ");
-        text.push_str(&part);
+        let (start, between) = match &exception.fields {
+            Fields::One { field, operator } => (format!("({field} {operator} ("), ", "),
+            Fields::Several(_) => ("(".to_owned(), " or "),
+        };
+        text.push_str(&start);
+        for (index, value) in exception.values.iter().enumerate() {
+            if index > 0 {
+                text.push_str(between);
+            }
+            text.push(value);
+        }
+        text.push_str(match &exception.fields {
+            Fields::One { .. } => "))",
+            Fields::Several(_) => ")",
+        });
     }
     text
-}
-
-impl Exception {
-    /// When it holds; `None` if it has no values.
-    fn condition(&self) -> Option<String> {
-        if self.values.is_empty() {
-            return None;
-        }
-        Some(match &self.fields {
-            Fields::One { field, operator } => {
-                format!("({field} {operator} ({}))", self.values.join(", "))
-            }
-            Fields::Several { .. } => format!("({})", self.values.join(" or ")),
-        })
-    }
 }

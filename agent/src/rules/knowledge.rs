@@ -4,8 +4,8 @@
 //! match what is known of it. Whatever is not known counts as possible, so nothing is missed.
 
 use super::matcher::{Matcher, NumberTest};
-use super::operand::CompiledOperand;
 use super::test::{Check, Test};
+use super::text_test::TextTest;
 use crate::event::EventType;
 use crate::fields::{FieldArgument, FieldUse, Value};
 
@@ -14,6 +14,8 @@ use crate::fields::{FieldArgument, FieldUse, Value};
 pub enum Known {
     /// Nothing.
     Unknown,
+    /// It has no value.
+    Missing,
     /// Its value.
     Value(Value<'static>),
     /// A number in this range, ends included.
@@ -25,28 +27,73 @@ pub enum Known {
 /// Tells what is known of a field.
 pub type Knowledge<'k> = &'k dyn Fn(&FieldUse) -> Known;
 
+/// All of them hold, as far as is known: one that does not decides.
+pub(super) fn all_hold(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut outcome = Some(true);
+    for part in parts {
+        match part {
+            Some(false) => return Some(false),
+            None => outcome = None,
+            Some(true) => {}
+        }
+    }
+    outcome
+}
+
+/// Some of them holds, as far as is known: one that does decides.
+pub(super) fn some_holds(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    all_hold(parts.map(|part| part.map(|holds| !holds))).map(|none| !none)
+}
+
 /// Whether a test holds; `None` if that depends on what is not known.
 pub(super) fn judge(test: &Test, knowledge: Knowledge<'_>) -> Option<bool> {
-    let (CompiledOperand::Field(field), Check::Literals(matcher)) = (&test.left, &test.check)
-    else {
-        return None;
-    };
-    judge_matcher(matcher, &knowledge(field))
+    if let Check::Literals(Matcher::Never) = &test.check {
+        return Some(false);
+    }
+    if let (Some((field, _)), Check::Literals(matcher)) = (test.left.as_field(), &test.check) {
+        return judge_matcher(matcher, &knowledge(field));
+    }
+    let known: Vec<(&FieldUse, Known)> = test
+        .fields()
+        .into_iter()
+        .map(|field| (field, knowledge(field)))
+        .collect();
+    let is_value = |(_, known): &(_, Known)| matches!(known, Known::Value(_) | Known::Missing);
+    known.iter().all(is_value).then(|| {
+        test.holds(&|field| {
+            known.iter().find_map(|(other, known)| match known {
+                Known::Value(value) if *other == field => Some(value.clone()),
+                _ => None,
+            })
+        })
+    })
 }
 
 fn judge_matcher(matcher: &Matcher, known: &Known) -> Option<bool> {
     match (matcher, known) {
+        (Matcher::Never, _) | (_, Known::Missing) => Some(false),
         (_, Known::Unknown) => None,
-        (Matcher::Never, _) => Some(false),
         (matcher, Known::Value(value)) => Some(matcher.matches(value)),
         (Matcher::Exists, _) => Some(true),
         (Matcher::Not(inner), known) => judge_matcher(inner, known).map(|holds| !holds),
-        (Matcher::Number(test), Known::Between(low, high)) => judge_number(test, *low, *high),
-        (Matcher::TextEquals(text), Known::ErrorName) => (!text.starts_with(b"E")).then_some(false),
-        (Matcher::TextIn(texts), Known::ErrorName) => {
-            (!texts.iter().any(|text| text.starts_with(b"E"))).then_some(false)
+        (Matcher::AllOf(all), known) => {
+            all_hold(all.iter().map(|inner| judge_matcher(inner, known)))
         }
-        (Matcher::StartsWith(start), Known::ErrorName) => match start.as_slice() {
+        (Matcher::AnyOf(all), known) => {
+            some_holds(all.iter().map(|inner| judge_matcher(inner, known)))
+        }
+        (Matcher::Number(test), Known::Between(low, high)) => judge_number(test, *low, *high),
+        (Matcher::Text(test), Known::ErrorName) => judge_error_name(test),
+        _ => None,
+    }
+}
+
+fn judge_error_name(test: &TextTest) -> Option<bool> {
+    let is_error = |text: &Vec<u8>| text.starts_with(b"E");
+    match test {
+        TextTest::Equals(text) => (!is_error(text)).then_some(false),
+        TextTest::In(texts) => (!texts.iter().any(is_error)).then_some(false),
+        TextTest::StartsWith(start) => match start.as_slice() {
             b"" | b"E" => Some(true),
             start => (!start.starts_with(b"E")).then_some(false),
         },
@@ -55,27 +102,42 @@ fn judge_matcher(matcher: &Matcher, known: &Known) -> Option<bool> {
 }
 
 fn judge_number(test: &NumberTest, low: i128, high: i128) -> Option<bool> {
-    if let NumberTest::In(numbers) = test {
-        return match numbers.iter().any(|number| (low..=high).contains(number)) {
+    match test {
+        NumberTest::In(numbers) => match numbers.iter().any(|n| (low..=high).contains(n)) {
             false => Some(false),
             true if low == high => Some(true),
             true => None,
-        };
+        },
+        NumberTest::Between(least, most) => {
+            if high < *least || low > *most {
+                Some(false)
+            } else {
+                (low >= *least && high <= *most).then_some(true)
+            }
+        }
+        // The others are monotonic: what holds at both ends holds between them.
+        monotonic => (monotonic.holds(low) == monotonic.holds(high)).then(|| monotonic.holds(low)),
     }
-    // Every other test is monotonic: what holds at both ends holds between them.
-    (test.holds(low) == test.holds(high)).then(|| test.holds(low))
 }
 
 /// What every event of a type has in common.
 pub(super) fn of_event(event: EventType) -> impl Fn(&FieldUse) -> Known {
-    move |field| match field.name {
-        "evt.type" => Known::Value(Value::text(event.name().as_bytes())),
-        "syscall.type" if event != EventType::Procexit => {
-            Known::Value(Value::text(event.name().as_bytes()))
+    move |field| match (field.name, &field.argument) {
+        ("evt.type", _) => Known::Value(Value::text(event.name().as_bytes())),
+        ("syscall.type", _) if event == EventType::Procexit => Known::Missing,
+        ("syscall.type", _) => Known::Value(Value::text(event.name().as_bytes())),
+        ("evt.type.is", FieldArgument::Key(name)) => {
+            Known::Value(Value::Uint(u64::from(name == event.name())))
         }
         // Events count from one: `evt.num = 0` is how rules say "never".
-        "evt.num" => Known::Between(1, i128::from(u64::MAX)),
-        "evt.dir" => Known::Value(Value::text(b"<")),
+        ("evt.num", _) => Known::Between(1, i128::from(u64::MAX)),
+        ("evt.dir", _) => Known::Value(Value::text(b"<")),
+        ("evt.source", _) => Known::Value(Value::text(b"syscall")),
+        ("evt.is_async", _) => Known::Value(Value::Bool(false)),
+        ("evt.asynctype" | "evt.pluginname" | "evt.plugininfo", _) => Known::Missing,
+        ("evt.res" | "evt.rawres" | "evt.failed", _) if event == EventType::Procexit => {
+            Known::Missing
+        }
         _ => Known::Unknown,
     }
 }

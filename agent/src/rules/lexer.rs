@@ -6,7 +6,6 @@
 use thiserror::Error;
 
 use super::ast::is_bare;
-use crate::fields::registry;
 
 /// Why a condition cannot be understood.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -16,6 +15,24 @@ pub struct SyntaxError {
     pub message: String,
     /// Bytes from the start of the condition.
     pub offset: usize,
+}
+
+/// How many bytes at the start of a text are words with dots between them; zero without a dot.
+fn dotted_name(text: &str) -> usize {
+    let mut length = 0;
+    let mut dotted = false;
+    while text[length..].starts_with(|first: char| first.is_ascii_alphabetic()) {
+        let word = &text[length..];
+        let rest = word.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        length += word.len() - rest.len();
+        let next = rest.strip_prefix('.').unwrap_or_default();
+        if !next.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            break;
+        }
+        dotted = true;
+        length += 1;
+    }
+    if dotted { length } else { 0 }
 }
 
 /// A condition and how far it has been read.
@@ -89,14 +106,17 @@ impl<'t> Lexer<'t> {
         &rest[..end]
     }
 
-    /// A name with a dot, and an argument in brackets.
-    pub(super) fn field(&mut self) -> Option<&'t str> {
-        let length = registry::scan(self.rest());
-        (length > 0).then(|| {
-            let field = &self.rest()[..length];
-            self.position += length;
-            field
-        })
+    /// A name with a dot and perhaps an argument in brackets, as written. Whether there is such a
+    /// field is not asked.
+    pub(super) fn field(&mut self) -> Result<Option<&'t str>, SyntaxError> {
+        let start = self.position;
+        let length = dotted_name(self.rest());
+        if length == 0 {
+            return Ok(None);
+        }
+        self.position += length;
+        self.bracketed()?;
+        Ok(Some(&self.text[start..self.position]))
     }
 
     /// A letter, then letters, digits and underscores.
@@ -116,7 +136,7 @@ impl<'t> Lexer<'t> {
             return Ok(None);
         }
         let inner = match self.quoted()? {
-            Some(text) => text,
+            Some(text) => String::from_utf8_lossy(&text).into_owned(),
             None => self
                 .take_while(|character| !"][\"'".contains(character) && !character.is_whitespace())
                 .to_owned(),
@@ -164,30 +184,26 @@ impl<'t> Lexer<'t> {
     }
 
     /// A text in quotes or without; `None` if neither comes next.
-    pub(super) fn text(&mut self) -> Result<Option<String>, SyntaxError> {
+    pub(super) fn text(&mut self) -> Result<Option<Vec<u8>>, SyntaxError> {
         if let Some(text) = self.quoted()? {
             return Ok(Some(text));
         }
         let bare = self.take_while(is_bare);
-        Ok((!bare.is_empty()).then(|| bare.to_owned()))
+        Ok((!bare.is_empty()).then(|| bare.as_bytes().to_vec()))
     }
 
-    /// A text in quotes, its escapes resolved.
-    pub(super) fn quoted(&mut self) -> Result<Option<String>, SyntaxError> {
-        let Some(quote) = self
-            .rest()
-            .chars()
-            .next()
-            .filter(|first| "\"'".contains(*first))
-        else {
+    /// A text in quotes, its escapes resolved: any bytes but NUL.
+    pub(super) fn quoted(&mut self) -> Result<Option<Vec<u8>>, SyntaxError> {
+        let Some(quote) = self.rest().chars().next().filter(|c| "\"'".contains(*c)) else {
             return Ok(None);
         };
         let opening = self.position;
         self.position += 1;
-        let mut text = String::new();
+        let mut text = Vec::new();
         loop {
-            text.push_str(self.take_while(|character| character != quote && character != '\\'));
-            let escape = self.position;
+            let plain = self.take_while(|character| character != quote && character != '\\');
+            text.extend_from_slice(plain.as_bytes());
+            let start = self.position;
             let mut next = self.rest().chars();
             match (next.next(), next.next()) {
                 (None, _) => {
@@ -196,24 +212,7 @@ impl<'t> Lexer<'t> {
                 }
                 (Some('\\'), Some(escaped)) => {
                     self.position += 1 + escaped.len_utf8();
-                    match escaped {
-                        'b' => text.push('\u{8}'),
-                        'f' => text.push('\u{c}'),
-                        'n' => text.push('\n'),
-                        'r' => text.push('\r'),
-                        't' => text.push('\t'),
-                        // A backslash before a space swallows it, in every Falco so far.
-                        '\\' | ' ' => text.push('\\'),
-                        '/' => text.push('/'),
-                        'x' => text.push(self.hexadecimal(escape)?),
-                        escaped if escaped == quote => text.push(quote),
-                        other => {
-                            self.position = escape;
-                            return Err(self.error(format!(
-                                "'\\{other}' is no escape here: expected one of \\b \\f \\n \\r \\t \\\\ \\/ \\xHH \\{quote}; for a backslash write \\\\"
-                            )));
-                        }
-                    }
+                    text.push(self.escape(escaped, quote, start)?);
                 }
                 (Some('\\'), None) => return Err(self.error("the text ends within an escape")),
                 (Some(_), _) => {
@@ -224,24 +223,118 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn hexadecimal(&mut self, escape: usize) -> Result<char, SyntaxError> {
-        let digits = self
-            .rest()
-            .get(..2)
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match digits {
-            Some(0) => Err(SyntaxError {
-                message: "a value cannot hold a NUL byte".to_owned(),
-                offset: escape,
-            }),
-            Some(byte) => {
-                self.position += 2;
-                Ok(char::from(byte))
+    /// What a backslash with this character behind it stands for.
+    fn escape(&mut self, escaped: char, quote: char, start: usize) -> Result<u8, SyntaxError> {
+        let error = |message: String| SyntaxError {
+            message,
+            offset: start,
+        };
+        Ok(match escaped {
+            'b' => 0x08,
+            'f' => 0x0c,
+            'n' => b'\n',
+            'r' => b'\r',
+            't' => b'\t',
+            // A backslash before a space swallows it, in every Falco so far.
+            '\\' | ' ' => b'\\',
+            '/' => b'/',
+            '"' if quote == '"' => b'"',
+            '\'' if quote == '\'' => b'\'',
+            'x' => {
+                let digits = self.rest().get(..2);
+                let is_digits =
+                    |digits: &&str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                match digits
+                    .filter(is_digits)
+                    .map(|digits| u8::from_str_radix(digits, 16))
+                {
+                    Some(Ok(0)) => return Err(error("a value cannot hold a NUL byte".to_owned())),
+                    Some(Ok(byte)) => {
+                        self.position += 2;
+                        byte
+                    }
+                    _ => {
+                        let message = "expected two hexadecimal digits after \\x";
+                        return Err(error(message.to_owned()));
+                    }
+                }
             }
-            None => Err(SyntaxError {
-                message: "expected two hexadecimal digits after \\x".to_owned(),
-                offset: escape,
-            }),
+            other => {
+                return Err(error(format!(
+                    "'\\{other}' is no escape here: expected one of \\b \\f \\n \\r \\t \\\\ \\/ \\xHH \\{quote}; \
+                     for a backslash write \\\\"
+                )));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields() {
+        for (text, expected) in [
+            ("proc.name rest", Some("proc.name")),
+            ("proc.aname[2])", Some("proc.aname[2]")),
+            ("evt.arg.flags,", Some("evt.arg.flags")),
+            ("proc.env[\"a b\"]x", Some("proc.env[\"a b\"]")),
+            ("proc.env['a]']x", Some("proc.env['a]']")),
+            ("fd.name.", Some("fd.name")),
+            ("fd.name.1", Some("fd.name")),
+            ("fd.", None),
+            ("proc", None),
+            ("1a.b", None),
+            ("%", None),
+        ] {
+            assert_eq!(Lexer::new(text).field().unwrap(), expected, "{text}");
+        }
+        for text in ["proc.env[a b]", "proc.env[", "proc.env[]", "proc.env['a]"] {
+            assert!(Lexer::new(text).field().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        for (text, expected) in [
+            ("12 ", Some("12")),
+            ("-1)", Some("-1")),
+            ("+1", Some("+1")),
+            ("0x1F", Some("0x1F")),
+            ("0x", Some("0")),
+            ("1.5e+3", Some("1.5e+3")),
+            ("1.", Some("1.")),
+            ("1e3", Some("1")),
+            ("x", None),
+            ("-", None),
+        ] {
+            assert_eq!(Lexer::new(text).number(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes() {
+        for (text, expected) in [
+            (r#""a\"b\t""#, &b"a\"b\t"[..]),
+            (r#""a\ b\x41\xff""#, b"a\\bA\xff"),
+            (r"'it\'s'", b"it's"),
+            (r#""\b\f\n\r\/\\""#, b"\x08\x0c\n\r/\\"),
+            ("\"\u{e9}\"", b"\xc3\xa9"),
+        ] {
+            let found = Lexer::new(text).quoted().unwrap();
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            r#""\'""#,
+            r#"'\"'"#,
+            r#""\x4""#,
+            r#""\x00""#,
+            r#""\q""#,
+            "\"a",
+            "\"a\\",
+        ] {
+            assert!(Lexer::new(text).quoted().is_err(), "{text}");
         }
     }
 }

@@ -8,11 +8,6 @@ use crate::fields::registry::FieldType;
 /// A decimal number that fits the type. A hexadecimal one is valid by the grammar and no number in
 /// Falco; here the message says what to write.
 pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, String> {
-    if field_type == FieldType::Text {
-        return Err(format!(
-            "the field is text, and '{text}' a number: compare it with val(...)"
-        ));
-    }
     if text.starts_with("0x") || text.starts_with("0X") {
         return Err(format!(
             "'{text}' is not a valid number: write it in decimal"
@@ -20,25 +15,45 @@ pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, St
     }
     let number: i128 = text
         .parse()
-        .map_err(|_| format!("'{text}' is not a valid number: expected digits"))?;
+        .map_err(|_| format!("'{text}' is not a valid number: expected a whole decimal number"))?;
     let fits = match field_type {
-        FieldType::Int => i64::try_from(number).is_ok(),
-        FieldType::Port => u16::try_from(number).is_ok(),
+        FieldType::Int | FieldType::Double => i64::try_from(number).is_ok(),
         _ => u64::try_from(number).is_ok() || i64::try_from(number).is_ok(),
     };
     if !fits {
         return Err(format!("'{text}' is too large for this field"));
     }
     // A negative literal for an unsigned field wraps, as in Falco.
-    let is_signed = matches!(
-        field_type,
-        FieldType::Int | FieldType::Double | FieldType::Dynamic
-    );
+    let is_signed = matches!(field_type, FieldType::Int | FieldType::Double);
     Ok(if number < 0 && !is_signed {
         number + (1 << 64)
     } else {
         number
     })
+}
+
+/// `true` or `false`, in lower case.
+pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("'{text}' is neither true nor false")),
+    }
+}
+
+/// Pairs of hexadecimal digits.
+pub(super) fn parse_hexadecimal(text: &str) -> Result<Vec<u8>, String> {
+    let error = || format!("'{text}' is no even number of hexadecimal digits");
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return Err(error());
+    }
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits
+        .chunks(2)
+        .map(byte)
+        .collect::<Option<_>>()
+        .ok_or_else(error)
 }
 
 /// A port: its number, or the name of a service as /etc/services has it.
@@ -47,7 +62,10 @@ pub(super) fn parse_port(text: &str) -> Result<i128, String> {
         return Ok(0);
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return parse_number(FieldType::Port, text);
+        let port: Result<u16, _> = text.parse();
+        return port
+            .map(i128::from)
+            .map_err(|_| format!("'{text}' is no port: expected 0 to 65535"));
     }
     let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
     services
@@ -134,10 +152,34 @@ mod tests {
             (FieldType::Int, "0x10", None),
             (FieldType::Int, "1.5", None),
             (FieldType::Int, "9223372036854775808", None),
-            (FieldType::Port, "65536", None),
-            (FieldType::Port, "443", Some(443)),
+            (FieldType::Uint, "18446744073709551616", None),
+            (FieldType::RelTime, "300000000000", Some(300_000_000_000)),
+            (FieldType::Double, "2", Some(2)),
+            (FieldType::Double, "2.5", None),
         ] {
             assert_eq!(parse_number(field_type, text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ports_and_services() {
+        for (text, expected) in [
+            ("443", Some(443)),
+            ("", Some(0)),
+            ("65536", None),
+            ("-1", None),
+        ] {
+            assert_eq!(parse_port(text).ok(), expected, "{text}");
+        }
+        assert!(parse_port("no such service").is_err());
+    }
+
+    #[test]
+    fn bytes() {
+        assert_eq!(parse_hexadecimal("0aFF").unwrap(), [0x0a, 0xff]);
+        assert_eq!(parse_hexadecimal("").unwrap(), [0_u8; 0]);
+        for text in ["0", "0g", "+1"] {
+            assert!(parse_hexadecimal(text).is_err(), "{text}");
         }
     }
 

@@ -1,41 +1,31 @@
 //! A comparison with its literals parsed: what an operator does to a value.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 
-use memchr::memmem;
-
-use super::ast::{Modifier, Operator};
-use super::glob::glob_matches;
-use super::literal::{Network, parse_address, parse_number, parse_port};
+use super::ast::{Literal, Modifier, Operator};
+use super::literal::{
+    Network, parse_address, parse_bool, parse_hexadecimal, parse_number, parse_port,
+};
+use super::operand::as_one_text;
 use super::path_set::PathSet;
+use super::regular_expression;
+use super::text_test::TextTest;
+use super::transformer::until_nul;
 use crate::fields::Value;
-use crate::fields::registry::{FieldType, Quantifier};
+use crate::fields::registry::{Comparison, FieldType};
 
 /// A compiled right side.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the searcher is what a match waits for"
-)]
 pub(super) enum Matcher {
+    /// There is a value.
     Exists,
     /// Never: `in ()` and its like.
     Never,
-    TextEquals(Vec<u8>),
-    TextIn(HashSet<Vec<u8>>),
-    Contains(memmem::Finder<'static>),
-    /// The needle is in lower case.
-    ContainsIgnoringCase(Vec<u8>),
-    StartsWith(Vec<u8>),
-    EndsWith(Vec<u8>),
-    Glob {
-        pattern: Vec<u8>,
-        ignore_case: bool,
-    },
-    Regex(regex::Regex),
-    PathMatch(PathSet),
-    /// Numbers of any integer type.
+    /// Text, which ends at its first NUL.
+    Text(TextTest),
+    /// Bytes, all of them.
+    Buffer(TextTest),
+    /// Numbers of any type.
     Number(NumberTest),
     Bool(Vec<bool>),
     AddressIn(Vec<IpAddr>),
@@ -59,6 +49,8 @@ pub(super) enum NumberTest {
     Greater(i128),
     GreaterOrEqual(i128),
     In(Vec<i128>),
+    /// Both ends included.
+    Between(i128, i128),
 }
 
 impl NumberTest {
@@ -69,6 +61,23 @@ impl NumberTest {
             Self::Greater(limit) => number > *limit,
             Self::GreaterOrEqual(limit) => number >= *limit,
             Self::In(numbers) => numbers.contains(&number),
+            Self::Between(low, high) => (*low..=*high).contains(&number),
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "literals are small whole numbers"
+    )]
+    #[expect(clippy::float_cmp, reason = "as a rule has it: equal is equal")]
+    fn holds_for_fraction(&self, number: f64) -> bool {
+        match self {
+            Self::Less(limit) => number < *limit as f64,
+            Self::LessOrEqual(limit) => number <= *limit as f64,
+            Self::Greater(limit) => number > *limit as f64,
+            Self::GreaterOrEqual(limit) => number >= *limit as f64,
+            Self::In(numbers) => numbers.iter().any(|wanted| number == *wanted as f64),
+            Self::Between(low, high) => (*low as f64..=*high as f64).contains(&number),
         }
     }
 }
@@ -81,21 +90,12 @@ pub(super) struct MatcherError {
     pub(super) literal: Option<usize>,
 }
 
-impl MatcherError {
-    fn operator(message: String) -> Self {
-        Self {
-            message,
-            literal: None,
-        }
-    }
-}
-
 /// What a left side gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) field_type: FieldType,
     pub(super) list: bool,
-    pub(super) quantifier: Quantifier,
+    pub(super) comparison: Comparison,
 }
 
 impl Matcher {
@@ -104,7 +104,7 @@ impl Matcher {
         shape: Shape,
         operator: Operator,
         modifier: Option<Modifier>,
-        literals: &[&str],
+        literals: &[Literal],
     ) -> Result<Self, MatcherError> {
         check_operator(shape, operator)?;
         if operator == Operator::Exists {
@@ -112,19 +112,41 @@ impl Matcher {
         }
         if shape.list {
             // An empty list has every element in the set, and none.
-            let set = Self::set(shape.field_type, literals)?;
-            let element = Box::new(set);
+            let element = Box::new(Self::set(shape.field_type, literals)?);
             return Ok(match operator {
                 Operator::Intersects => Self::SomeElement(element),
                 _ => Self::EveryElement(element),
             });
         }
-        let single = match modifier {
-            None => Self::scalar(shape, operator, literals)?,
-            Some(modifier) => {
-                let each = |(index, literal): (usize, &&str)| {
-                    Self::scalar(shape, operator, &[literal]).map_err(|error| MatcherError {
-                        literal: Some(index),
+        let one = |literals: &[Literal]| {
+            let matcher = Self::scalar(shape.field_type, operator, literals)?;
+            Ok(match (shape.comparison, matcher) {
+                // `!=` on both ends: neither is it.
+                (Comparison::EitherEnd, Self::Not(inner)) => {
+                    Self::Not(Box::new(Self::SomeElement(inner)))
+                }
+                (Comparison::EitherEnd, matcher) => Self::SomeElement(Box::new(matcher)),
+                (_, matcher) => matcher,
+            })
+        };
+        let matcher = match (modifier, operator) {
+            (None, Operator::In | Operator::Intersects)
+                if shape.comparison == Comparison::EitherEnd
+                    && shape.field_type == FieldType::Net =>
+            {
+                // Falco compares only the first network with both ends. The others have to be networks.
+                Self::set(shape.field_type, literals)?;
+                one(&literals[..literals.len().min(1)])?
+            }
+            (None, _) => one(literals)?,
+            (Some(_), _) if literals.is_empty() => Self::Never,
+            // The same as a set, and a set is faster.
+            (Some(Modifier::AnyOf), Operator::Equal)
+            | (Some(Modifier::AllOf), Operator::NotEqual) => one(literals)?,
+            (Some(modifier), _) => {
+                let each = |(index, literal): (usize, &Literal)| {
+                    one(std::slice::from_ref(literal)).map_err(|error: MatcherError| MatcherError {
+                        literal: error.literal.map(|_| index),
                         ..error
                     })
                 };
@@ -134,111 +156,109 @@ impl Matcher {
                     .map(each)
                     .collect::<Result<_, _>>()?;
                 match modifier {
-                    _ if all.is_empty() => Self::Never,
                     Modifier::OneOf => Self::OneOf(all),
                     Modifier::AnyOf => Self::AnyOf(all),
                     Modifier::AllOf => Self::AllOf(all),
                 }
             }
         };
-        Ok(match (shape.quantifier, single) {
-            (Quantifier::One, single) => single,
-            // `!=` on both ends: neither is it.
-            (Quantifier::EitherEnd, Self::Not(inner)) => {
-                Self::Not(Box::new(Self::SomeElement(inner)))
-            }
-            (Quantifier::EitherEnd | Quantifier::AnyAncestor, single) => {
-                Self::SomeElement(Box::new(single))
-            }
+        Ok(match shape.comparison {
+            Comparison::AnyAncestor => Self::SomeElement(Box::new(matcher)),
+            Comparison::Normal | Comparison::EitherEnd => matcher,
         })
     }
 
-    fn scalar(shape: Shape, operator: Operator, literals: &[&str]) -> Result<Self, MatcherError> {
-        let first = literals.first().copied().unwrap_or_default();
-        let text = || first.as_bytes().to_vec();
-        Ok(match operator {
-            Operator::Exists => Self::Exists,
-            Operator::Equal => Self::set(shape.field_type, &[first])?,
-            Operator::NotEqual => Self::Not(Box::new(Self::set(shape.field_type, &[first])?)),
-            Operator::In | Operator::Intersects => {
-                // Falco compares only the first network with both ends.
-                let only_first = shape.quantifier == Quantifier::EitherEnd
-                    && shape.field_type == FieldType::Net
-                    && literals.len() > 1;
-                Self::set(
-                    shape.field_type,
-                    if only_first { &literals[..1] } else { literals },
-                )?
+    fn scalar(
+        field_type: FieldType,
+        operator: Operator,
+        literals: &[Literal],
+    ) -> Result<Self, MatcherError> {
+        let text = literals.first().map_or(&b""[..], |literal| &literal.bytes);
+        let readable = String::from_utf8_lossy(text);
+        let test = match operator {
+            Operator::Exists => return Ok(Self::Exists),
+            Operator::Equal | Operator::In | Operator::Intersects => {
+                return Self::set(field_type, literals);
             }
+            Operator::NotEqual => return Ok(Self::Not(Box::new(Self::set(field_type, literals)?))),
             Operator::Less
             | Operator::LessOrEqual
             | Operator::Greater
-            | Operator::GreaterOrEqual => {
-                let number = parse_number(shape.field_type, first).map_err(at_first)?;
-                Self::Number(match operator {
+            | Operator::GreaterOrEqual
+                if field_type != FieldType::Text =>
+            {
+                let number = if field_type == FieldType::Port {
+                    parse_port(&readable)
+                } else {
+                    parse_number(field_type, &readable)
+                };
+                let number = number.map_err(at_first)?;
+                return Ok(Self::Number(match operator {
                     Operator::Less => NumberTest::Less(number),
                     Operator::LessOrEqual => NumberTest::LessOrEqual(number),
                     Operator::Greater => NumberTest::Greater(number),
                     _ => NumberTest::GreaterOrEqual(number),
-                })
+                }));
             }
-            Operator::Contains => Self::Contains(memmem::Finder::new(first).into_owned()),
+            Operator::Less
+            | Operator::LessOrEqual
+            | Operator::Greater
+            | Operator::GreaterOrEqual => TextTest::Order(operator, text.to_vec()),
+            Operator::Contains => TextTest::contains(text),
             Operator::ContainsIgnoringCase => {
-                Self::ContainsIgnoringCase(first.to_ascii_lowercase().into_bytes())
+                TextTest::ContainsIgnoringCase(text.to_ascii_lowercase())
             }
-            Operator::StartsWith => Self::StartsWith(text()),
-            Operator::EndsWith => Self::EndsWith(text()),
+            Operator::StartsWith => TextTest::StartsWith(text.to_vec()),
+            Operator::EndsWith => TextTest::EndsWith(text.to_vec()),
             Operator::BytesContain => {
-                Self::Contains(memmem::Finder::new(&hexadecimal(first)?).into_owned())
+                TextTest::contains(&parse_hexadecimal(&readable).map_err(at_first)?)
             }
-            Operator::BytesStartWith => Self::StartsWith(hexadecimal(first)?),
-            Operator::Glob => Self::Glob {
-                pattern: text(),
-                ignore_case: false,
-            },
-            Operator::GlobIgnoringCase => Self::Glob {
-                pattern: first.to_ascii_lowercase().into_bytes(),
-                ignore_case: true,
-            },
+            Operator::BytesStartWith => {
+                TextTest::StartsWith(parse_hexadecimal(&readable).map_err(at_first)?)
+            }
+            Operator::Glob => TextTest::Glob(text.to_vec()),
+            Operator::GlobIgnoringCase => TextTest::GlobIgnoringCase(text.to_ascii_lowercase()),
             Operator::Regex => {
-                let anchored = format!("^(?:{first})$");
-                let compiled = regex::RegexBuilder::new(&anchored)
-                    .dot_matches_new_line(true)
-                    .build();
-                Self::Regex(compiled.map_err(|error| {
-                    at_first(format!("'{first}' is no regular expression: {error}"))
-                })?)
+                TextTest::Regex(regular_expression::compile(&readable).map_err(at_first)?)
             }
-            Operator::PathMatch => Self::PathMatch(PathSet::new(literals)),
-        })
+            Operator::PathMatch => {
+                let paths: Vec<&[u8]> = literals.iter().map(|path| &path.bytes[..]).collect();
+                TextTest::PathMatch(PathSet::new(&paths))
+            }
+        };
+        Ok(Self::text(field_type, test))
+    }
+
+    fn text(field_type: FieldType, test: TextTest) -> Self {
+        if field_type == FieldType::Buffer {
+            Self::Buffer(test)
+        } else {
+            Self::Text(test)
+        }
     }
 
     /// Equality with any of the literals.
-    fn set(field_type: FieldType, literals: &[&str]) -> Result<Self, MatcherError> {
+    fn set(field_type: FieldType, literals: &[Literal]) -> Result<Self, MatcherError> {
         if literals.is_empty() {
             return Ok(Self::Never);
         }
         Ok(match field_type {
-            FieldType::Text | FieldType::Buffer | FieldType::Dynamic => match literals {
-                [only] => Self::TextEquals(only.as_bytes().to_vec()),
-                _ => Self::TextIn(
-                    literals
-                        .iter()
-                        .map(|text| text.as_bytes().to_vec())
-                        .collect(),
-                ),
-            },
-            FieldType::Bool => Self::Bool(each(literals, |text| match text {
-                "true" => Ok(true),
-                "false" => Ok(false),
-                _ => Err(format!("'{text}' is neither true nor false")),
-            })?),
+            FieldType::Text | FieldType::Buffer => {
+                let texts: Vec<&[u8]> = literals.iter().map(|text| &text.bytes[..]).collect();
+                Self::text(field_type, TextTest::set(&texts))
+            }
+            FieldType::Bool => Self::Bool(each(literals, parse_bool)?),
             FieldType::Ip => Self::AddressIn(each(literals, parse_address)?),
             FieldType::Net => Self::NetworkIn(each(literals, str::parse)?),
             FieldType::Port => Self::Number(NumberTest::In(each(literals, parse_port)?)),
-            number => Self::Number(NumberTest::In(each(literals, |text| {
-                parse_number(number, text)
-            })?)),
+            FieldType::Int
+            | FieldType::Uint
+            | FieldType::Double
+            | FieldType::RelTime
+            | FieldType::AbsTime => {
+                let number = |text: &str| parse_number(field_type, text);
+                Self::Number(NumberTest::In(each(literals, number)?))
+            }
         })
     }
 
@@ -247,13 +267,12 @@ impl Matcher {
         match (self, value) {
             (Self::Exists, _) => true,
             (Self::Never, _) => false,
+            (Self::Text(test), Value::Bytes(text)) => test.holds(until_nul(text)),
+            (Self::Buffer(test), Value::Bytes(bytes)) => test.holds(bytes),
             (Self::Not(inner), value) => !inner.matches(value),
             (Self::OneOf(all), value) => {
-                all.iter()
-                    .filter(|matcher| matcher.matches(value))
-                    .take(2)
-                    .count()
-                    == 1
+                let matching = all.iter().filter(|matcher| matcher.matches(value));
+                matching.take(2).count() == 1
             }
             (Self::AnyOf(all), value) => all.iter().any(|matcher| matcher.matches(value)),
             (Self::AllOf(all), value) => all.iter().all(|matcher| matcher.matches(value)),
@@ -263,55 +282,20 @@ impl Matcher {
             (Self::SomeElement(inner), Value::List(items)) => {
                 items.iter().any(|item| inner.matches(item))
             }
-            // A field that can stand for several values, used with an argument.
+            // One end only, of a socket that is bound; or the one element of a list.
             (Self::EveryElement(inner) | Self::SomeElement(inner), value) => inner.matches(value),
-            (matcher, Value::Bytes(bytes)) => matcher.matches_bytes(bytes),
             (Self::Number(test), Value::Int(number)) => test.holds(i128::from(*number)),
             (Self::Number(test), Value::Uint(number)) => test.holds(i128::from(*number)),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "literals are integers; as in Falco"
-            )]
-            (Self::Number(test), Value::Double(number)) => test.holds(*number as i128),
+            (Self::Number(test), Value::Double(number)) => test.holds_for_fraction(*number),
             (Self::Bool(wanted), Value::Bool(truth)) => wanted.contains(truth),
             (Self::AddressIn(addresses), Value::Ip(address)) => addresses.contains(address),
             (Self::NetworkIn(networks), Value::Ip(address)) => {
                 networks.iter().any(|network| network.contains(*address))
             }
-            // A parameter whose type differs from event to event, compared as text.
-            (Self::TextEquals(_) | Self::TextIn(_), Value::Int(number)) => {
-                self.matches_bytes(number.to_string().as_bytes())
-            }
-            (Self::TextEquals(_) | Self::TextIn(_), Value::Uint(number)) => {
-                self.matches_bytes(number.to_string().as_bytes())
-            }
-            _ => false,
-        }
-    }
-
-    fn matches_bytes(&self, bytes: &[u8]) -> bool {
-        match self {
-            Self::TextEquals(wanted) => to_nul(bytes) == &wanted[..],
-            Self::TextIn(set) => set.contains(to_nul(bytes)),
-            Self::Contains(finder) => finder.find(bytes).is_some(),
-            Self::ContainsIgnoringCase(needle) => {
-                needle.is_empty()
-                    || bytes
-                        .windows(needle.len())
-                        .any(|part| part.eq_ignore_ascii_case(needle))
-            }
-            Self::StartsWith(start) => bytes.starts_with(start),
-            Self::EndsWith(end) => bytes.ends_with(end),
-            Self::Glob {
-                pattern,
-                ignore_case: false,
-            } => glob_matches(pattern, bytes),
-            Self::Glob {
-                pattern,
-                ignore_case: true,
-            } => glob_matches(pattern, &bytes.to_ascii_lowercase()),
-            Self::Regex(regex) => regex.is_match(&String::from_utf8_lossy(bytes)),
-            Self::PathMatch(set) => set.matches(bytes),
+            (Self::Text(_), list @ Value::List(_)) => match as_one_text(list.clone()) {
+                Value::Bytes(line) => self.matches(&Value::Bytes(line)),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -319,21 +303,16 @@ impl Matcher {
 
 /// Every literal parsed, or which one cannot be.
 fn each<T>(
-    literals: &[&str],
+    literals: &[Literal],
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, MatcherError> {
-    let parse = |(index, literal): (usize, &&str)| {
-        parse(literal).map_err(|message| MatcherError {
+    let parse = |(index, literal): (usize, &Literal)| {
+        parse(&literal.text()).map_err(|message| MatcherError {
             message,
             literal: Some(index),
         })
     };
     literals.iter().enumerate().map(parse).collect()
-}
-
-/// Text ends at its first NUL.
-fn to_nul(bytes: &[u8]) -> &[u8] {
-    memchr::memchr(0, bytes).map_or(bytes, |end| &bytes[..end])
 }
 
 fn at_first(message: String) -> MatcherError {
@@ -343,56 +322,63 @@ fn at_first(message: String) -> MatcherError {
     }
 }
 
-fn hexadecimal(text: &str) -> Result<Vec<u8>, MatcherError> {
-    let digits = text.as_bytes();
-    let bytes: Option<Vec<u8>> = digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
-    bytes
-        .filter(|_| digits.len().is_multiple_of(2))
-        .ok_or_else(|| at_first(format!("'{text}' is no even number of hexadecimal digits")))
-}
-
-/// Which operators go with which type (reference: the table of operators by type).
+/// Which operators go with which type.
 fn check_operator(shape: Shape, operator: Operator) -> Result<(), MatcherError> {
-    use Operator::{
-        BytesContain, BytesStartWith, Contains, EndsWith, Equal, Exists, In, Intersects, NotEqual,
-        StartsWith,
-    };
-    let allowed = match operator {
-        Exists | In | Intersects => true,
-        _ if shape.list => false,
-        Equal | NotEqual => true,
-        operator if operator.is_ordering() => !matches!(
-            shape.field_type,
-            FieldType::Bool | FieldType::Buffer | FieldType::Ip | FieldType::Net
-        ),
-        Contains | StartsWith | EndsWith => {
-            matches!(
-                shape.field_type,
-                FieldType::Text | FieldType::Buffer | FieldType::Dynamic
-            )
-        }
-        BytesContain | BytesStartWith => {
-            matches!(shape.field_type, FieldType::Buffer | FieldType::Dynamic)
-        }
-        _ => matches!(shape.field_type, FieldType::Text | FieldType::Dynamic),
-    };
-    if allowed {
+    if operator_fits(shape.field_type, shape.list, operator) {
         return Ok(());
     }
-    let kind = match (shape.list, shape.field_type) {
-        (true, _) => "a list",
-        (_, FieldType::Text) => "text",
-        (_, FieldType::Buffer) => "bytes",
-        (_, FieldType::Bool) => "true or false",
-        (_, FieldType::Ip) => "an address",
-        (_, FieldType::Net) => "a network",
-        _ => "a number",
-    };
-    Err(MatcherError::operator(format!(
-        "the operator '{}' does not go with a field that is {kind}",
-        operator.spelling()
-    )))
+    let fitting: Vec<&str> = Operator::ALL
+        .iter()
+        .filter(|(spelling, other)| {
+            other.spelling() == *spelling && operator_fits(shape.field_type, shape.list, *other)
+        })
+        .map(|(spelling, _)| *spelling)
+        .collect();
+    let kind = if shape.list { "a list of " } else { "" };
+    Err(MatcherError {
+        message: format!(
+            "the operator '{}' does not go with a value of type {kind}{}: expected one of {}",
+            operator.spelling(),
+            shape.field_type.name(),
+            fitting.join(", ")
+        ),
+        literal: None,
+    })
+}
+
+/// Whether an operator can be used with values of a type.
+pub(super) fn operator_fits(field_type: FieldType, list: bool, operator: Operator) -> bool {
+    match operator {
+        Operator::Exists => true,
+        Operator::In | Operator::Intersects => {
+            !list
+                || matches!(
+                    field_type,
+                    FieldType::Text
+                        | FieldType::Uint
+                        | FieldType::RelTime
+                        | FieldType::AbsTime
+                        | FieldType::Bool
+                        | FieldType::Ip
+                        | FieldType::Net
+                )
+        }
+        _ if list => false,
+        Operator::Equal | Operator::NotEqual => true,
+        Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+            !matches!(
+                field_type,
+                FieldType::Bool | FieldType::Buffer | FieldType::Ip | FieldType::Net
+            )
+        }
+        Operator::Contains | Operator::StartsWith | Operator::EndsWith => {
+            matches!(field_type, FieldType::Text | FieldType::Buffer)
+        }
+        Operator::BytesContain | Operator::BytesStartWith => field_type == FieldType::Buffer,
+        Operator::ContainsIgnoringCase
+        | Operator::Glob
+        | Operator::GlobIgnoringCase
+        | Operator::Regex
+        | Operator::PathMatch => field_type == FieldType::Text,
+    }
 }

@@ -1,15 +1,21 @@
 //! Rules: text to AST to a program that an event runs through.
 
 mod ast;
+mod compiler;
 mod definitions;
+pub mod describe;
 pub mod event_names;
+mod event_types;
 mod exceptions;
+mod expansion;
 mod glob;
+mod item;
 pub mod knowledge;
 mod lexer;
 mod lists;
 mod literal;
 mod loader;
+mod macros;
 mod matcher;
 mod operand;
 mod output;
@@ -17,24 +23,30 @@ mod parser;
 mod path_set;
 mod priority;
 mod program;
+mod regular_expression;
 mod report;
 mod resolve;
+mod rule_item;
 mod rule_set;
 mod test;
+mod text_test;
 mod transformer;
+mod warnings;
 mod yaml;
 
 #[cfg(test)]
 mod tests;
 
 pub use ast::{
-    Comparison, Expression, Modifier, Name, Operand, Operator, Right, TransformerArgument,
+    Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
+pub use event_types::EventTypes;
 pub use lexer::SyntaxError;
 pub use loader::{RuleSource, load};
-pub use output::{OutputError, OutputFormat, field_text};
+pub use operand::field_text;
+pub use output::{OutputError, OutputFormat};
 pub use parser::parse;
 pub use priority::{Priority, UnknownPriority};
 pub use program::{CompileOptions, CompiledRule, EvaluationCache, Matching, Program, RuleIndex};
-pub use report::{Code, Finding, LoadReport, Position};
+pub use report::{Code, Excerpt, Finding, Item, LoadReport, Place, Position};
 pub use rule_set::{Rule, RuleSet};

@@ -1,14 +1,17 @@
 //! From a condition's text to its tree.
 
 use super::ast::{
-    Comparison, Expression, Modifier, Name, Operand, Operator, Right, TransformerArgument,
+    Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
 use super::lexer::{Lexer, SyntaxError};
+use super::report::did_you_mean;
 use super::transformer::Transformer;
-use crate::fields::registry::{did_you_mean, nearest};
+use crate::fields::registry::closest;
 
-/// Parentheses and negations may nest so deep.
-const MAX_NESTING: usize = 1000;
+/// Parentheses may nest so deep, as in Falco.
+pub(super) const MAX_NESTING: usize = 1000;
+/// Transformers may nest so deep: they do cost stack.
+const MAX_TRANSFORMERS: usize = 100;
 
 /// Parses a whole condition.
 pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
@@ -22,7 +25,7 @@ pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
             .lexer
             .error("the condition is empty: expected a test of a field"));
     }
-    let expression = parser.or()?;
+    let expression = parser.expression()?;
     parser.lexer.blanks();
     if parser.lexer.rest().is_empty() {
         Ok(expression)
@@ -33,14 +36,22 @@ pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
     }
 }
 
-/// How many bytes at the start of `text` are a field or a transformer of one.
-pub(super) fn operand_at_start(text: &str) -> Option<(Operand, usize)> {
+/// Parses the whole text as what may stand left of an operator: a field or a transformer.
+pub(super) fn parse_operand(text: &str) -> Result<Operand, SyntaxError> {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         depth: 0,
     };
-    let operand = parser.operand().ok()??;
-    Some((operand, parser.lexer.offset()))
+    parser.lexer.blanks();
+    let operand = parser
+        .operand()?
+        .ok_or_else(|| parser.lexer.error("expected a field or a transformer"))?;
+    parser.lexer.blanks();
+    if parser.lexer.rest().is_empty() {
+        Ok(operand)
+    } else {
+        Err(parser.lexer.error("expected nothing behind the field"))
+    }
 }
 
 struct Parser<'t> {
@@ -49,20 +60,46 @@ struct Parser<'t> {
 }
 
 impl Parser<'_> {
-    fn or(&mut self) -> Result<Expression, SyntaxError> {
-        let mut parts = vec![self.and()?];
-        while self.connective("or")? {
-            parts.push(self.and()?);
+    /// A whole condition, or what it has up to a text that cannot belong to it.
+    ///
+    /// Parentheses are levels on a list and not calls: how deep they nest costs no stack.
+    fn expression(&mut self) -> Result<Expression, SyntaxError> {
+        let mut outer: Vec<Level> = Vec::new();
+        let mut level = Level::default();
+        loop {
+            level.negated ^= self.negations();
+            if self.lexer.rest().starts_with('(') {
+                if outer.len() == MAX_NESTING {
+                    return Err(self.lexer.error(format!(
+                        "more than {MAX_NESTING} parentheses inside of each other"
+                    )));
+                }
+                self.lexer.take("(");
+                outer.push(std::mem::take(&mut level));
+                continue;
+            }
+            let mut part = self.check()?;
+            loop {
+                level.add(part);
+                if self.connective("and")? {
+                    break;
+                }
+                if self.connective("or")? {
+                    level.next_alternative();
+                    break;
+                }
+                let whole = level.finish();
+                let Some(enclosing) = outer.pop() else {
+                    return Ok(whole);
+                };
+                self.lexer.blanks();
+                if !self.lexer.take(")") {
+                    return Err(self.lexer.error("expected ')', 'and' or 'or'"));
+                }
+                part = whole;
+                level = enclosing;
+            }
         }
-        Ok(one_or(parts, Expression::Or))
-    }
-
-    fn and(&mut self) -> Result<Expression, SyntaxError> {
-        let mut parts = vec![self.not()?];
-        while self.connective("and")? {
-            parts.push(self.not()?);
-        }
-        Ok(one_or(parts, Expression::And))
     }
 
     /// Whether `word` comes next, as a connective: a blank or a parenthesis has to follow it.
@@ -83,48 +120,24 @@ impl Parser<'_> {
         Ok(false)
     }
 
-    fn not(&mut self) -> Result<Expression, SyntaxError> {
+    /// Takes every `not` that comes next; whether they negate.
+    fn negations(&mut self) -> bool {
         let mut negated = false;
         loop {
             self.lexer.blanks();
             let start = self.lexer.offset();
-            if self.lexer.take_word_and_blank("not") {
-                negated = !negated;
-                continue;
-            }
-            if self.lexer.take("not") && self.lexer.rest().starts_with('(') {
+            let is_not = self.lexer.take("not");
+            if is_not && (self.lexer.rest().starts_with('(') || self.lexer.blanks()) {
                 negated = !negated;
             } else {
                 self.lexer.rewind(start);
+                return negated;
             }
-            break;
         }
-        let inner = self.check()?;
-        Ok(if negated {
-            Expression::Not(Box::new(inner))
-        } else {
-            inner
-        })
     }
 
+    /// A comparison or a macro's name.
     fn check(&mut self) -> Result<Expression, SyntaxError> {
-        self.lexer.blanks();
-        if self.lexer.rest().starts_with('(') {
-            self.depth += 1;
-            if self.depth > MAX_NESTING {
-                return Err(self.lexer.error(format!(
-                    "more than {MAX_NESTING} parentheses inside of each other"
-                )));
-            }
-            self.lexer.take("(");
-            let inner = self.or()?;
-            self.lexer.blanks();
-            if !self.lexer.take(")") {
-                return Err(self.lexer.error("expected ')', 'and' or 'or'"));
-            }
-            self.depth -= 1;
-            return Ok(inner);
-        }
         if let Some(left) = self.operand()? {
             return self.comparison(left).map(Expression::Comparison);
         }
@@ -143,7 +156,7 @@ impl Parser<'_> {
     /// A field or a transformer; `None` if neither comes next.
     fn operand(&mut self) -> Result<Option<Operand>, SyntaxError> {
         let offset = self.lexer.offset();
-        if let Some(field) = self.lexer.field() {
+        if let Some(field) = self.lexer.field()? {
             return Ok(Some(Operand::Field(Name {
                 text: field.to_owned(),
                 offset,
@@ -163,10 +176,10 @@ impl Parser<'_> {
             return Ok(None);
         };
         self.depth += 1;
-        if self.depth > MAX_NESTING {
-            return Err(self
-                .lexer
-                .error(format!("more than {MAX_NESTING} transformers nested")));
+        if self.depth > MAX_TRANSFORMERS {
+            return Err(self.lexer.error(format!(
+                "more than {MAX_TRANSFORMERS} transformers inside of each other"
+            )));
         }
         let mut arguments = Vec::new();
         loop {
@@ -217,14 +230,20 @@ impl Parser<'_> {
 
     fn transformer_item(&mut self) -> Result<TransformerArgument, SyntaxError> {
         self.lexer.blanks();
+        let offset = self.lexer.offset();
         if let Some(operand) = self.operand()? {
             return Ok(TransformerArgument::Operand(operand));
         }
         if let Some(text) = self.lexer.quoted()? {
+            let text = String::from_utf8(text)
+                .map_err(|_| self.lexer.error("a transformer's text has to be UTF-8"))?;
             return Ok(TransformerArgument::Text(text));
         }
         match self.lexer.number() {
-            Some(number) => Ok(TransformerArgument::Number(number.to_owned())),
+            Some(number) => Ok(TransformerArgument::Number(Name {
+                text: number.to_owned(),
+                offset,
+            })),
             None => Err(self
                 .lexer
                 .error("expected a field, a transformer, a quoted text or a number")),
@@ -258,8 +277,8 @@ impl Parser<'_> {
                     .lexer
                     .error(format!("expected a number after '{}'", operator.spelling())));
             };
-            let right = Right::Text(Name {
-                text: number.to_owned(),
+            let right = Right::Text(Literal {
+                bytes: number.as_bytes().to_vec(),
                 offset,
             });
             return Ok(Comparison {
@@ -291,7 +310,10 @@ impl Parser<'_> {
             left,
             operator,
             modifier,
-            right: Right::Text(Name { text, offset }),
+            right: Right::Text(Literal {
+                bytes: text,
+                offset,
+            }),
         })
     }
 
@@ -310,12 +332,12 @@ impl Parser<'_> {
             }
             self.lexer.rewind(start);
         }
-        let word = self.lexer.clone().text().ok().flatten().unwrap_or_default();
-        let suggestion = nearest(&word, Operator::ALL.iter().map(|(spelling, _)| *spelling))
-            .filter(|_| !word.is_empty());
+        let word = self.lexer.clone().identifier().unwrap_or_default();
+        let spellings = Operator::ALL.iter().map(|(spelling, _)| *spelling);
+        let suggestion = closest(word, spellings).filter(|_| word.len() > 1);
         Err(self.lexer.error(format!(
             "expected an operator such as =, !=, in, contains or exists{}",
-            did_you_mean(suggestion.as_deref())
+            did_you_mean(suggestion)
         )))
     }
 
@@ -326,7 +348,7 @@ impl Parser<'_> {
         }
         self.lexer.blanks();
         let offset = self.lexer.offset();
-        let field = match self.lexer.field() {
+        let field = match self.lexer.field()? {
             Some(field) => Operand::Field(Name {
                 text: field.to_owned(),
                 offset,
@@ -359,14 +381,14 @@ impl Parser<'_> {
         None
     }
 
-    fn list(&mut self, operator: Operator) -> Result<Vec<Name>, SyntaxError> {
+    fn list(&mut self, operator: Operator) -> Result<Vec<Literal>, SyntaxError> {
         self.lexer.blanks();
         if !self.lexer.take("(") {
             let offset = self.lexer.offset();
             // The name of a list that is not defined: a list of this one text.
             return match self.lexer.identifier() {
-                Some(name) => Ok(vec![Name {
-                    text: name.to_owned(),
+                Some(name) => Ok(vec![Literal {
+                    bytes: name.as_bytes().to_vec(),
                     offset,
                 }]),
                 None => Err(self.lexer.error(format!(
@@ -384,7 +406,7 @@ impl Parser<'_> {
             self.lexer.blanks();
             let offset = self.lexer.offset();
             match self.lexer.text()? {
-                Some(text) => values.push(Name { text, offset }),
+                Some(bytes) => values.push(Literal { bytes, offset }),
                 None => return Err(self.lexer.error("expected a value in the list")),
             }
             self.lexer.blanks();
@@ -395,6 +417,36 @@ impl Parser<'_> {
                 return Err(self.lexer.error("expected ',' or ')' in the list"));
             }
         }
+    }
+}
+
+/// What has been read of the inside of a pair of parentheses.
+#[derive(Default)]
+struct Level {
+    alternatives: Vec<Expression>,
+    conjunction: Vec<Expression>,
+    /// The next part is negated.
+    negated: bool,
+}
+
+impl Level {
+    fn add(&mut self, part: Expression) {
+        self.conjunction
+            .push(match (std::mem::take(&mut self.negated), part) {
+                (false, part) => part,
+                (true, Expression::Not(inner)) => *inner,
+                (true, part) => Expression::Not(Box::new(part)),
+            });
+    }
+
+    fn next_alternative(&mut self) {
+        let parts = std::mem::take(&mut self.conjunction);
+        self.alternatives.push(one_or(parts, Expression::And));
+    }
+
+    fn finish(mut self) -> Expression {
+        self.next_alternative();
+        one_or(self.alternatives, Expression::Or)
     }
 }
 
@@ -490,8 +542,21 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_an_error() {
-        let text = format!("{}a{}", "(".repeat(100_000), ")".repeat(100_000));
-        assert!(parse(&text).unwrap_err().message.contains("1000"));
+    fn nesting_has_a_limit() {
+        let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
+        for depth in [1001, 100_000] {
+            let error = parse(&nested(depth)).unwrap_err();
+            assert!(error.message.contains("1000"), "{error}");
+            assert_eq!(error.offset, 1000);
+        }
+        assert_eq!(canonical(&nested(1000)), "a");
+        assert_eq!(canonical(&format!("{}a", "not ".repeat(100_000))), "a");
+        let transformers = format!("{}proc.name{} = a", "tolower(".repeat(101), ")".repeat(101));
+        assert!(
+            parse(&transformers)
+                .unwrap_err()
+                .message
+                .contains("100 transformers")
+        );
     }
 }

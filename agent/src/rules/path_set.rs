@@ -9,8 +9,8 @@ pub(super) struct PathSet {
 }
 
 impl PathSet {
-    pub(super) fn new(paths: &[&str]) -> Self {
-        let split = |path: &&str| components(path.as_bytes()).map(<[u8]>::to_vec).collect();
+    pub(super) fn new(paths: &[&[u8]]) -> Self {
+        let split = |path: &&[u8]| components(path).map(<[u8]>::to_vec).collect();
         Self {
             paths: paths.iter().map(split).collect(),
         }
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn prefixes_by_component() {
-        let set = PathSet::new(&["/var/run", "/home/*/.ssh/"]);
+        let set = PathSet::new(&[&b"/var/run"[..], b"/home/*/.ssh/"]);
         for (path, expected) in [
             ("/var/run", true),
             ("/var/run/x", true),

@@ -4,16 +4,15 @@
 //! evaluated once per event. For each type of event the graph is folded with what is known of all
 //! events of that type, and rules that cannot match it are left out.
 
-use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ast::Expression;
-use super::knowledge::{self, Knowledge, judge};
+use super::Priority;
+use super::compiler::{Compiler, Node, NodeId, SlottedTest};
+use super::knowledge::{self, Knowledge, all_hold, judge, some_holds};
 use super::output::OutputFormat;
 use super::rule_set::{Rule, RuleSet};
-use super::test::{Check, Test};
-use super::{Priority, operand::CompiledOperand};
+use super::test::Check;
 use crate::event::{EventSet, EventType};
 use crate::fields::{FieldArgument, FieldSource, FieldUse, Value};
 
@@ -66,28 +65,6 @@ pub struct CompiledRule {
     pub events: EventSet,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct NodeId(u32);
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Node {
-    Constant(bool),
-    And(Box<[NodeId]>),
-    Or(Box<[NodeId]>),
-    Not(NodeId),
-    Test(u32),
-}
-
-const FALSE: NodeId = NodeId(0);
-const TRUE: NodeId = NodeId(1);
-
-/// A test with its field's slot, if it is of a field alone.
-#[derive(Clone, Debug)]
-struct SlottedTest {
-    test: Test,
-    slot: Option<usize>,
-}
-
 /// A compiled rule set.
 #[derive(Debug)]
 pub struct Program {
@@ -110,16 +87,18 @@ pub struct EvaluationCache {
 
 #[derive(Debug, Default)]
 struct ViewCache {
-    memo: Vec<Cell<u64>>,
-    values: Vec<OnceCell<Option<Value<'static>>>>,
+    /// By node: the epoch in which it was evaluated, and in the lowest bit what came out.
+    memo: Vec<u64>,
+    /// By slot: the epoch in which the field was asked for, and where its value is.
+    places: Vec<(u64, usize)>,
+    /// Empty between events: only its allocation is kept.
+    values: Vec<Option<Value<'static>>>,
 }
 
 impl Program {
     /// Compiles the enabled rules of a set.
     pub fn compile(rules: &RuleSet, options: CompileOptions) -> Self {
-        let mut compiler = Compiler::default();
-        compiler.node(Node::Constant(false));
-        compiler.node(Node::Constant(true));
+        let mut compiler = Compiler::new();
         let wanted = |rule: &&Rule| rule.enabled && rule.priority <= options.minimum_priority;
         let mut compiled = Vec::new();
         let mut roots = Vec::new();
@@ -142,18 +121,12 @@ impl Program {
                 events: EventSet::EMPTY,
             });
         }
-        // What rendering an alert asks for beside the output's own fields.
-        compiler.slot(&FieldUse {
-            name: "evt.rawtime",
-            argument: FieldArgument::None,
-        });
         let mut filed = vec![Vec::new(); EventType::ALL.len()];
         for event in EventType::ALL {
-            let known = knowledge::of_event(event);
-            for (index, root) in roots.iter().enumerate() {
-                let folded = compiler.fold(*root, &known);
-                if folded != FALSE {
-                    filed[event as usize].push((RuleIndex(index), folded));
+            let folded = compiler.fold(&roots, &knowledge::of_event(event));
+            for (index, root) in folded.into_iter().enumerate() {
+                if root != NodeId::FALSE {
+                    filed[event as usize].push((RuleIndex(index), root));
                     compiled[index].events.insert(event);
                 }
             }
@@ -237,15 +210,15 @@ impl Program {
     }
 
     fn names_result(&self, node: NodeId) -> bool {
-        match &self.nodes[node.0 as usize] {
+        match &self.nodes[node.index()] {
             Node::Constant(_) => false,
             Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| self.names_result(*part)),
             Node::Not(inner) => self.names_result(*inner),
             Node::Test(test) => {
                 self.tests[*test as usize]
-                    .test
-                    .fields()
-                    .any(|field| match field.name {
+                    .slots
+                    .iter()
+                    .any(|(field, _)| match field.name {
                         "evt.res" | "evt.rawres" | "evt.failed" => true,
                         "evt.arg" | "evt.rawarg" => {
                             field.argument == FieldArgument::Key("res".to_owned())
@@ -258,15 +231,12 @@ impl Program {
     }
 
     fn judge(&self, node: NodeId, known: Knowledge<'_>) -> Option<bool> {
-        match &self.nodes[node.0 as usize] {
+        match &self.nodes[node.index()] {
             Node::Constant(constant) => Some(*constant),
             Node::Not(inner) => self.judge(*inner, known).map(|holds| !holds),
             Node::Test(test) => judge(&self.tests[*test as usize].test, known),
-            Node::And(parts) => all(parts.iter().map(|part| self.judge(*part, known))),
-            Node::Or(parts) => all(parts
-                .iter()
-                .map(|part| self.judge(*part, known).map(|holds| !holds)))
-            .map(|none| !none),
+            Node::And(parts) => all_hold(parts.iter().map(|part| self.judge(*part, known))),
+            Node::Or(parts) => some_holds(parts.iter().map(|part| self.judge(*part, known))),
         }
     }
 
@@ -278,69 +248,50 @@ impl Program {
         cache: &mut EvaluationCache,
         matches: &mut Vec<RuleIndex>,
     ) {
-        let Some(filed) = self
+        let filed = self
             .filed
             .get(event as usize)
-            .filter(|filed| !filed.is_empty())
-        else {
+            .map_or(&[][..], Vec::as_slice);
+        if filed.is_empty() {
             return;
-        };
+        }
         cache.epoch += 1;
         let epoch = cache.epoch;
-        let [first, second] = &mut cache.views;
-        let mut open: [Option<View<'e, '_>>; 2] = [None, None];
-        for ((slot, cache), source) in open.iter_mut().zip([&mut *first, &mut *second]).zip(views) {
-            *slot = Some(View::new(self, *source, cache, epoch));
-        }
+        let mut sources = views.iter();
+        let mut open = cache.views.each_mut().map(|memory| {
+            let source: &'e dyn FieldSource = *sources.next()?;
+            Some(View::new(self, source, std::mem::take(memory), epoch))
+        });
         for (rule, root) in filed {
-            if open.iter().flatten().any(|view| view.holds(*root)) {
+            if open.iter_mut().flatten().any(|view| view.holds(*root)) {
                 matches.push(*rule);
                 if self.matching == Matching::First {
                     break;
                 }
             }
         }
-        let used = open.map(|view| view.map(View::into_memory));
-        for (cache, memory) in [first, second].into_iter().zip(used) {
-            if let Some((memo, values)) = memory {
-                cache.memo = memo;
-                cache.values = recycle(values, 0);
+        for (memory, view) in cache.views.iter_mut().zip(open) {
+            if let Some(view) = view {
+                *memory = view.into_memory();
             }
         }
     }
 }
 
-/// `None` beats `Some(true)`, `Some(false)` beats both.
-fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let mut outcome = Some(true);
-    for part in parts {
-        match part {
-            Some(false) => return Some(false),
-            None => outcome = None,
-            Some(true) => {}
-        }
-    }
-    outcome
-}
-
 /// The same memory for values of another event: the elements are dropped, the allocation is kept.
-fn recycle<'b>(
-    mut values: Vec<OnceCell<Option<Value<'_>>>>,
-    slots: usize,
-) -> Vec<OnceCell<Option<Value<'b>>>> {
+fn recycle<'b>(mut values: Vec<Option<Value<'_>>>) -> Vec<Option<Value<'b>>> {
     values.clear();
-    let mut fresh: Vec<_> = values.into_iter().map(|_| OnceCell::new()).collect();
-    fresh.resize_with(slots, OnceCell::new);
-    fresh
+    // Nothing is in it; collecting it in place is what keeps the allocation.
+    values.into_iter().map(|_| None).collect()
 }
 
 /// One view of one event under evaluation.
 struct View<'e, 'p> {
     program: &'p Program,
     source: &'e dyn FieldSource,
-    /// By node: the epoch in which it was evaluated, and what came out, in the lowest bit.
-    memo: Vec<Cell<u64>>,
-    values: Vec<OnceCell<Option<Value<'e>>>>,
+    memo: Vec<u64>,
+    places: Vec<(u64, usize)>,
+    values: Vec<Option<Value<'e>>>,
     epoch: u64,
 }
 
@@ -348,198 +299,91 @@ impl<'e, 'p> View<'e, 'p> {
     fn new(
         program: &'p Program,
         source: &'e dyn FieldSource,
-        cache: &mut ViewCache,
+        memory: ViewCache,
         epoch: u64,
     ) -> Self {
-        let mut memo = std::mem::take(&mut cache.memo);
-        memo.resize(program.nodes.len(), Cell::new(0));
-        let values = recycle(std::mem::take(&mut cache.values), program.fields.len());
+        let ViewCache {
+            mut memo,
+            mut places,
+            values,
+        } = memory;
+        memo.resize(program.nodes.len(), 0);
+        places.resize(program.fields.len(), (0, 0));
         Self {
             program,
             source,
             memo,
-            values,
+            places,
+            values: recycle(values),
             epoch,
         }
     }
 
-    fn into_memory(self) -> (Vec<Cell<u64>>, Vec<OnceCell<Option<Value<'e>>>>) {
-        (self.memo, self.values)
+    fn into_memory(self) -> ViewCache {
+        ViewCache {
+            memo: self.memo,
+            places: self.places,
+            values: recycle(self.values),
+        }
     }
 
-    fn holds(&self, node: NodeId) -> bool {
-        let memo = &self.memo[node.0 as usize];
-        if memo.get() >> 1 == self.epoch {
-            return memo.get() & 1 == 1;
+    fn holds(&mut self, node: NodeId) -> bool {
+        let memo = self.memo[node.index()];
+        if memo >> 1 == self.epoch {
+            return memo & 1 == 1;
         }
-        let holds = match &self.program.nodes[node.0 as usize] {
+        let program = self.program;
+        let holds = match &program.nodes[node.index()] {
             Node::Constant(constant) => *constant,
             Node::And(parts) => parts.iter().all(|part| self.holds(*part)),
             Node::Or(parts) => parts.iter().any(|part| self.holds(*part)),
             Node::Not(inner) => !self.holds(*inner),
-            Node::Test(test) => self.test(&self.program.tests[*test as usize]),
+            Node::Test(test) => self.test(&program.tests[*test as usize]),
         };
-        memo.set((self.epoch << 1) | u64::from(holds));
+        self.memo[node.index()] = (self.epoch << 1) | u64::from(holds);
         holds
     }
 
-    fn test(&self, test: &SlottedTest) -> bool {
-        match (&test.test.check, test.slot) {
-            (Check::Literals(matcher), Some(slot)) => {
-                self.value(slot).is_some_and(|value| matcher.matches(value))
-            }
-            _ => test.test.holds(&|field| {
-                self.program
-                    .slot_of(field)
-                    .and_then(|slot| self.value(slot).cloned())
-            }),
+    fn test(&mut self, test: &SlottedTest) -> bool {
+        if let (Check::Literals(matcher), Some(slot)) = (&test.test.check, test.single) {
+            let place = self.place(slot);
+            return self.values[place]
+                .as_ref()
+                .is_some_and(|value| matcher.matches(value));
         }
+        for (_, slot) in &test.slots {
+            self.place(*slot);
+        }
+        test.test.holds(&|field| {
+            let (_, slot) = test.slots.iter().find(|(other, _)| other == field)?;
+            self.values[self.places[*slot].1].clone()
+        })
     }
 
-    fn value(&self, slot: usize) -> Option<&Value<'e>> {
-        self.values[slot]
-            .get_or_init(|| self.source.value(slot))
-            .as_ref()
+    /// Where the value of a field is; asks for it the first time.
+    fn place(&mut self, slot: usize) -> usize {
+        let (epoch, place) = self.places[slot];
+        if epoch == self.epoch {
+            return place;
+        }
+        let place = self.values.len();
+        self.values.push(self.source.value(slot));
+        self.places[slot] = (self.epoch, place);
+        place
     }
 }
 
-/// Builds the graph.
-#[derive(Default)]
-struct Compiler {
-    nodes: Vec<Node>,
-    known_nodes: HashMap<Node, NodeId>,
-    tests: Vec<SlottedTest>,
-    /// By canonical text.
-    known_tests: HashMap<String, NodeId>,
-    slots: HashMap<FieldUse, usize>,
-    fields: Vec<FieldUse>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Compiler {
-    fn node(&mut self, node: Node) -> NodeId {
-        if let Some(known) = self.known_nodes.get(&node) {
-            return *known;
-        }
-        let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-        self.nodes.push(node.clone());
-        self.known_nodes.insert(node, id);
-        id
-    }
-
-    fn slot(&mut self, field: &FieldUse) -> usize {
-        if let Some(slot) = self.slots.get(field) {
-            return *slot;
-        }
-        let slot = self.fields.len();
-        self.fields.push(field.clone());
-        self.slots.insert(field.clone(), slot);
-        slot
-    }
-
-    /// A condition that the loader has checked.
-    fn expression(&mut self, expression: &Expression) -> NodeId {
-        match expression {
-            Expression::And(parts) => {
-                let parts = parts.iter().map(|part| self.expression(part)).collect();
-                self.connect(parts, true)
-            }
-            Expression::Or(parts) => {
-                let parts = parts.iter().map(|part| self.expression(part)).collect();
-                self.connect(parts, false)
-            }
-            Expression::Not(inner) => {
-                let inner = self.expression(inner);
-                self.negate(inner)
-            }
-            Expression::Comparison(comparison) => {
-                let text = comparison.to_string();
-                if let Some(known) = self.known_tests.get(&text) {
-                    return *known;
-                }
-                // A rule that does not compile does not get here; it would never match.
-                let Ok(test) = Test::compile(comparison) else {
-                    return FALSE;
-                };
-                for field in test.fields() {
-                    self.slot(&field.clone());
-                }
-                let slot = match &test.left {
-                    CompiledOperand::Field(field) => Some(self.slot(&field.clone())),
-                    _ => None,
-                };
-                let index = u32::try_from(self.tests.len()).unwrap_or(u32::MAX);
-                self.tests.push(SlottedTest { test, slot });
-                let node = self.node(Node::Test(index));
-                self.known_tests.insert(text, node);
-                node
-            }
-            // Macros are resolved by the loader.
-            Expression::Macro(_) => FALSE,
-        }
-    }
-
-    /// And (`conjunction`) or or, without the constants and with nested ones of its kind inlined.
-    fn connect(&mut self, parts: Vec<NodeId>, conjunction: bool) -> NodeId {
-        let (neutral, deciding) = if conjunction {
-            (TRUE, FALSE)
-        } else {
-            (FALSE, TRUE)
-        };
-        let mut flat = Vec::with_capacity(parts.len());
-        for part in parts {
-            match &self.nodes[part.0 as usize] {
-                _ if part == deciding => return deciding,
-                _ if part == neutral => {}
-                Node::And(inner) if conjunction => flat.extend_from_slice(inner),
-                Node::Or(inner) if !conjunction => flat.extend_from_slice(inner),
-                _ => flat.push(part),
-            }
-        }
-        let mut seen = std::collections::HashSet::new();
-        flat.retain(|part| seen.insert(*part));
-        match flat.as_slice() {
-            [] => neutral,
-            [only] => *only,
-            _ if conjunction => self.node(Node::And(flat.into())),
-            _ => self.node(Node::Or(flat.into())),
-        }
-    }
-
-    fn negate(&mut self, inner: NodeId) -> NodeId {
-        match &self.nodes[inner.0 as usize] {
-            Node::Constant(constant) => {
-                if *constant {
-                    FALSE
-                } else {
-                    TRUE
-                }
-            }
-            Node::Not(twice) => *twice,
-            _ => self.node(Node::Not(inner)),
-        }
-    }
-
-    /// The same condition with what is known replaced by constants.
-    fn fold(&mut self, node: NodeId, known: Knowledge<'_>) -> NodeId {
-        match self.nodes[node.0 as usize].clone() {
-            Node::Constant(_) => node,
-            Node::Not(inner) => {
-                let inner = self.fold(inner, known);
-                self.negate(inner)
-            }
-            Node::Test(test) => match judge(&self.tests[test as usize].test, known) {
-                Some(true) => TRUE,
-                Some(false) => FALSE,
-                None => node,
-            },
-            Node::And(parts) => {
-                let parts = parts.iter().map(|part| self.fold(*part, known)).collect();
-                self.connect(parts, true)
-            }
-            Node::Or(parts) => {
-                let parts = parts.iter().map(|part| self.fold(*part, known)).collect();
-                self.connect(parts, false)
-            }
-        }
+    #[test]
+    fn values_of_the_next_event_use_the_same_memory() {
+        let mut values: Vec<Option<Value<'_>>> = Vec::with_capacity(10);
+        values.push(None);
+        let address = values.as_ptr() as usize;
+        let again = recycle(values);
+        assert!(again.is_empty());
+        assert_eq!((again.capacity(), again.as_ptr() as usize), (10, address));
     }
 }

@@ -1,6 +1,7 @@
 //! What was wrong with rule files: the codes are Falco's, the messages say what to do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
@@ -11,6 +12,7 @@ use serde_json::{Value as Json, json};
     reason = "each is named after its code, and `description` explains it"
 )]
 pub enum Code {
+    FileRead,
     YamlParse,
     YamlValidate,
     CompileCondition,
@@ -28,12 +30,14 @@ pub enum Code {
     ExceptionNameNotUnique,
     InvalidMacroName,
     InvalidListName,
+    ConditionHint,
 }
 
 impl Code {
     /// The code as Falco prints it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::FileRead => "LOAD_ERR_FILE_READ",
             Self::YamlParse => "LOAD_ERR_YAML_PARSE",
             Self::YamlValidate => "LOAD_ERR_YAML_VALIDATE",
             Self::CompileCondition => "LOAD_ERR_COMPILE_CONDITION",
@@ -51,19 +55,21 @@ impl Code {
             Self::ExceptionNameNotUnique => "LOAD_EXCEPTION_NAME_NOT_UNIQUE",
             Self::InvalidMacroName => "LOAD_INVALID_MACRO_NAME",
             Self::InvalidListName => "LOAD_INVALID_LIST_NAME",
+            Self::ConditionHint => "LOAD_COMPILE_CONDITION",
         }
     }
 
     /// The code in words.
     pub fn description(self) -> &'static str {
         match self {
+            Self::FileRead => "the file cannot be read",
             Self::YamlParse => "not YAML",
             Self::YamlValidate => "not the structure of a rule file",
             Self::CompileCondition => "the condition does not compile",
             Self::CompileOutput => "the output does not compile",
             Self::Validate => "not valid together with the rest",
             Self::UnknownSource => "unknown event source",
-            Self::NoEventType => "the rule looks at every type of event",
+            Self::NoEventType => "the rule looks at nearly every type of event",
             Self::UnknownFilter => "unknown field or event type",
             Self::UnusedMacro => "unused macro",
             Self::UnusedList => "unused list",
@@ -74,6 +80,7 @@ impl Code {
             Self::ExceptionNameNotUnique => "two exceptions of one name",
             Self::InvalidMacroName => "a macro's name that cannot be used",
             Self::InvalidListName => "a list's name that cannot be used",
+            Self::ConditionHint => "the condition may not mean what it seems to",
         }
     }
 
@@ -81,7 +88,8 @@ impl Code {
     pub fn is_error(self) -> bool {
         matches!(
             self,
-            Self::YamlParse
+            Self::FileRead
+                | Self::YamlParse
                 | Self::YamlValidate
                 | Self::CompileCondition
                 | Self::CompileOutput
@@ -95,8 +103,28 @@ impl Code {
 pub struct Position {
     /// From 1.
     pub line: usize,
-    /// From 1.
+    /// In characters, from 1.
     pub column: usize,
+}
+
+/// A place in one of the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file's name.
+    pub file: Arc<str>,
+    /// Where in it.
+    pub position: Position,
+}
+
+/// Something that has a name in a rule file, and what it is in: `rule 'x'`, `exception 'y'`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// `rule`, `macro`, `list`, `exception`, ...
+    pub kind: &'static str,
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Where it is defined.
+    pub place: Place,
 }
 
 /// One error or warning.
@@ -106,58 +134,126 @@ pub struct Finding {
     pub code: Code,
     /// What is wrong and what was expected.
     pub message: String,
-    /// The file's name.
-    pub file: String,
-    /// Where in it.
-    pub position: Position,
-    /// Kind and name of the item that it is in (`rule`, `Some rule`).
-    pub item: Option<(&'static str, String)>,
-    /// The text that is wrong, and the offset in it.
-    pub excerpt: Option<(String, usize)>,
+    /// Where.
+    pub place: Place,
+    /// What it is in, outermost first.
+    pub items: Vec<Item>,
+    /// The line that it is in.
+    pub excerpt: Option<Excerpt>,
+}
+
+impl Finding {
+    /// Of an item, or of no item.
+    pub(super) fn new(
+        code: Code,
+        place: Place,
+        item: Option<Item>,
+        message: impl Into<String>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            code,
+            message: message.into(),
+            place,
+            items: item.into_iter().collect(),
+            excerpt: None,
+        })
+    }
+
+    /// Says that it is within another item too, inside of those known.
+    pub(super) fn within(mut self: Box<Self>, item: Item) -> Box<Self> {
+        self.items.push(item);
+        self
+    }
+
+    /// Takes the excerpt from the file's text.
+    pub(super) fn read_excerpt(&mut self, text: &str) {
+        self.excerpt = Excerpt::of(text, self.place.position);
+    }
+}
+
+/// A line of a file, or the part of it around a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The text, control characters replaced.
+    pub text: String,
+    /// The column in `text` that the finding points at, in characters from 1.
+    pub column: usize,
+    /// Bytes from the start of the file.
+    pub offset: usize,
+}
+
+impl Excerpt {
+    fn of(text: &str, position: Position) -> Option<Self> {
+        const AROUND: usize = 60;
+        let start = text
+            .split_inclusive('\n')
+            .take(position.line.checked_sub(1)?)
+            .map(str::len)
+            .sum::<usize>();
+        let line = text.get(start..)?.lines().next().unwrap_or_default();
+        let column = position.column.saturating_sub(1);
+        let skipped = column.saturating_sub(AROUND);
+        let clean = |c: char| if c.is_control() { ' ' } else { c };
+        let before: usize = line.chars().take(column).map(char::len_utf8).sum();
+        Some(Self {
+            text: line
+                .chars()
+                .skip(skipped)
+                .take(2 * AROUND)
+                .map(clean)
+                .collect(),
+            column: column - skipped + 1,
+            offset: start + before,
+        })
+    }
+
+    /// The line, and below it a caret.
+    fn lines(&self, indent: &str) -> String {
+        let Self { text, column, .. } = self;
+        format!("{indent}{text}\n{indent}{:>column$}", '^')
+    }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Position { line, column } = self.position;
+        let Position { line, column } = self.place.position;
         write!(
             formatter,
             "{}:{line}:{column}: {} ({})",
-            self.file,
+            self.place.file,
             self.code.name(),
             self.code.description()
         )?;
-        if let Some((kind, name)) = &self.item {
-            write!(formatter, " in {kind} '{}'", name.escape_debug())?;
+        for (index, item) in self.items.iter().enumerate() {
+            let joint = if index == 0 { " in" } else { "," };
+            write!(formatter, "{joint} {}", item.kind)?;
+            if !item.name.is_empty() {
+                write!(formatter, " '{}'", item.name.escape_debug())?;
+            }
         }
-        write!(formatter, ": {}", self.message)?;
-        if let Some((text, offset)) = &self.excerpt {
-            let (line, column) = excerpt(text, *offset);
-            write!(formatter, "\n    {line}\n    {:>column$}", '^')?;
+        write!(formatter, ": {}", OneLine(&self.message))?;
+        match &self.excerpt {
+            Some(excerpt) => write!(formatter, "\n{}", excerpt.lines("    ")),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// The part of a text around an offset, on one line, and the column of the offset in it (from 1).
-fn excerpt(text: &str, offset: usize) -> (String, usize) {
-    const AROUND: usize = 40;
-    let clean = |part: &str| -> String {
-        part.chars()
-            .map(|character| {
-                if character.is_control() {
-                    ' '
-                } else {
-                    character
-                }
-            })
-            .collect()
-    };
-    let offset = text.floor_char_boundary(offset.min(text.len()));
-    let start = text.floor_char_boundary(offset.saturating_sub(AROUND));
-    let end = text.floor_char_boundary((offset + AROUND).min(text.len()));
-    let before = clean(&text[start..offset]);
-    let column = before.chars().count() + 1;
-    (before + &clean(&text[offset..end]), column)
+/// Text from a rule file on one line, without control characters.
+struct OneLine<'t>(&'t str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        for character in self.0.chars() {
+            if character.is_control() {
+                write!(formatter, "{}", character.escape_debug())?;
+            } else {
+                formatter.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What loading gave.
@@ -186,47 +282,103 @@ impl LoadReport {
             .filter(|finding| !finding.code.is_error())
     }
 
-    /// Falco's JSON: an entry for each file.
+    /// The shape that `falco -V` prints: an object with an entry for each file.
     pub fn to_json(&self) -> Json {
-        let entry = |finding: &Finding| {
-            let (kind, name) = finding
-                .item
-                .clone()
-                .unwrap_or(("rules content", String::new()));
-            let snippet = finding
-                .excerpt
-                .as_ref()
-                .map_or_else(String::new, |(text, offset)| {
-                    let (line, column) = excerpt(text, *offset);
-                    format!("{line}\n{:>column$}\n", '^')
-                });
-            json!({
-                "code": finding.code.name(),
-                "codedesc": finding.code.description(),
-                "message": finding.message,
-                "context": {
-                    "locations": [{
-                        "item_type": kind,
-                        "item_name": name,
-                        "position": {
-                            "name": finding.file,
-                            "line": finding.position.line,
-                            "column": finding.position.column,
-                        },
-                    }],
-                    "snippet": snippet,
-                },
-            })
-        };
         let of_file = |file: &String| {
-            let mine = |finding: &&Finding| finding.file == *file;
+            let mine = |finding: &&Finding| *finding.place.file == **file;
+            let errors: Vec<_> = self.errors().filter(mine).map(entry).collect();
+            let warnings: Vec<_> = self.warnings().filter(mine).map(entry).collect();
             json!({
                 "name": file,
-                "successful": !self.errors().any(|finding| finding.file == *file),
-                "errors": self.errors().filter(mine).map(entry).collect::<Vec<_>>(),
-                "warnings": self.warnings().filter(mine).map(entry).collect::<Vec<_>>(),
+                "successful": errors.is_empty(),
+                "errors": errors,
+                "warnings": warnings,
             })
         };
-        Json::Array(self.files.iter().map(of_file).collect())
+        json!({ "falco_load_results": self.files.iter().map(of_file).collect::<Vec<_>>() })
+    }
+}
+
+/// A finding as Falco shows it in JSON, with its position beside the code besides.
+fn entry(finding: &Finding) -> Json {
+    let location = |kind: &str, name: &str, place: &Place, offset: usize| {
+        json!({
+            "item_type": kind,
+            "item_name": name,
+            "position": {
+                "name": &*place.file,
+                "line": place.position.line,
+                "column": place.position.column,
+                "offset": offset,
+            },
+        })
+    };
+    let offset = finding.excerpt.as_ref().map_or(0, |excerpt| excerpt.offset);
+    let mut locations: Vec<Json> = finding
+        .items
+        .iter()
+        .map(|item| location(item.kind, &item.name, &item.place, 0))
+        .collect();
+    locations.push(location("rules content", "", &finding.place, offset));
+    let snippet = finding
+        .excerpt
+        .as_ref()
+        .map_or_else(String::new, |excerpt| excerpt.lines("") + "\n");
+    json!({
+        "code": finding.code.name(),
+        "codedesc": finding.code.description(),
+        "message": finding.message,
+        "position": {
+            "name": &*finding.place.file,
+            "line": finding.place.position.line,
+            "column": finding.place.position.column,
+        },
+        "context": { "locations": locations, "snippet": snippet },
+    })
+}
+
+/// `; did you mean 'x'?` or nothing.
+pub(super) fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_points_at_its_column() {
+        let long = "x".repeat(200);
+        for (text, line, column, expected) in [
+            ("a\nbcd\n", 2, 2, Some(("bcd".to_owned(), 2, 3))),
+            ("a\tb", 1, 3, Some(("a b".to_owned(), 3, 2))),
+            ("", 1, 1, Some((String::new(), 1, 0))),
+            (&long, 1, 101, Some(("x".repeat(120), 61, 100))),
+            ("a", 0, 1, None),
+        ] {
+            let found = Excerpt::of(text, Position { line, column });
+            let found = found.map(|found| (found.text, found.column, found.offset));
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_finding_is_one_line_and_its_excerpt() {
+        let place = Place {
+            file: "f.yaml".into(),
+            position: Position { line: 2, column: 3 },
+        };
+        let item = Item {
+            kind: "rule",
+            name: "a\nb".to_owned(),
+            place: place.clone(),
+        };
+        let mut finding = *Finding::new(Code::Validate, place, Some(item), "it\u{1b} is 'so'");
+        finding.read_excerpt("first\nsecond\n");
+        assert_eq!(
+            finding.to_string(),
+            "f.yaml:2:3: LOAD_ERR_VALIDATE (not valid together with the rest) in rule 'a\\nb': \
+             it\\u{1b} is 'so'\n    second\n      ^"
+        );
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Priority;
 use super::ast::Expression;
+use super::event_types::EventTypes;
 use super::output::OutputFormat;
+use super::report::Place;
 
 /// One rule.
 #[derive(Clone, Debug)]
@@ -16,8 +19,16 @@ pub struct Rule {
     pub description: String,
     /// When it matches, without macros and lists.
     pub condition: Expression,
+    /// The macros that the condition is made of, and those within them.
+    pub macros: BTreeSet<String>,
+    /// The lists that the condition and its macros name.
+    pub lists: BTreeSet<String>,
+    /// Names of events that it can match, also of such as are not delivered.
+    pub event_types: EventTypes,
     /// What an alert says.
     pub output: OutputFormat,
+    /// The output as written.
+    pub output_text: String,
     /// How much a match matters.
     pub priority: Priority,
     /// Labels, for choosing rules and for readers.
@@ -26,6 +37,10 @@ pub struct Rule {
     pub source: String,
     /// Whether it takes part.
     pub enabled: bool,
+    /// How long to record after a match, if it asks for a recording; zero for the usual time.
+    pub capture: Option<Duration>,
+    /// Where it is defined.
+    pub place: Place,
 }
 
 /// Rules in the order of their definition.

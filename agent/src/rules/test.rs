@@ -1,11 +1,15 @@
 //! One comparison of a condition, compiled.
 
-use super::ast::{Comparison, Name, Operator, Right};
+use super::ast::{Comparison, Literal, Operand, Operator, Right};
 use super::event_names;
-use super::matcher::{Matcher, MatcherError};
-use super::operand::{self, CompiledOperand, OperandError};
-use crate::fields::registry::{self, did_you_mean, nearest};
-use crate::fields::{FieldUse, Value};
+use super::literal::parse_number;
+use super::matcher::{Matcher, MatcherError, NumberTest, Shape, operator_fits};
+use super::operand::{CompiledOperand, OperandError, as_one_text};
+use super::report::did_you_mean;
+use super::text_test;
+use super::transformer::until_nul;
+use crate::fields::registry::{self, FieldDef, FieldType};
+use crate::fields::{FieldArgument, FieldUse, Value};
 
 /// A test of an event's fields.
 #[derive(Clone, Debug)]
@@ -15,44 +19,44 @@ pub(super) struct Test {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a test, in one array")]
 pub(super) enum Check {
     /// Against literals.
     Literals(Matcher),
-    /// Against another field.
+    /// Against a value of the event.
     Operand(Operator, CompiledOperand),
 }
 
 impl Test {
     /// Looks up the fields, checks types and parses literals.
     pub(super) fn compile(comparison: &Comparison) -> Result<Self, OperandError> {
-        let left = operand::compile(&comparison.left)?;
-        let at = |offset: usize, message: String| OperandError {
-            message,
-            offset,
-            unknown_field: false,
-        };
+        let left = CompiledOperand::compile(&comparison.left)?;
         let start = comparison.left.offset();
-        let names: &[Name] = match &comparison.right {
+        let literals: &[Literal] = match &comparison.right {
             Right::Operand(right) => {
-                let check = Self::field_check(&left, comparison.operator, right)?;
+                let check = operand_check(&left, comparison.operator, right)?;
                 return Ok(Self { left, check });
             }
             Right::Nothing => &[],
-            Right::Text(name) => std::slice::from_ref(name),
-            Right::List(names) => names,
+            Right::Text(literal) => std::slice::from_ref(literal),
+            Right::List(literals) => literals,
         };
-        check_event_names(&left, comparison, names)?;
-        let literals: Vec<&str> = names.iter().map(|name| name.text.as_str()).collect();
-        let matcher = Matcher::compile(
-            left.shape(),
-            comparison.operator,
-            comparison.modifier,
-            &literals,
-        );
+        if let Some(("evt.around", FieldArgument::Index(around))) = left
+            .as_field()
+            .map(|(field, _)| (field.name, &field.argument))
+        {
+            return around_time(*around, comparison, literals);
+        }
+        check_event_names(&left, comparison.operator, literals)?;
+        let value_type = left.value_type();
+        let shape = Shape {
+            field_type: value_type.field_type,
+            list: value_type.list,
+            comparison: left.comparison(),
+        };
+        let matcher = Matcher::compile(shape, comparison.operator, comparison.modifier, literals);
         let matcher = matcher.map_err(|MatcherError { message, literal }| {
-            let name = literal.and_then(|index| names.get(index));
-            at(name.map_or(start, |name| name.offset), message)
+            let literal = literal.and_then(|index| literals.get(index));
+            OperandError::new(literal.map_or(start, |literal| literal.offset), message)
         })?;
         Ok(Self {
             left,
@@ -60,48 +64,14 @@ impl Test {
         })
     }
 
-    fn field_check(
-        left: &CompiledOperand,
-        operator: Operator,
-        right: &super::ast::Operand,
-    ) -> Result<Check, OperandError> {
-        let compiled = operand::compile(right)?;
-        let at = |message: String| OperandError {
-            message,
-            offset: right.offset(),
-            unknown_field: false,
-        };
-        if matches!(operator, Operator::PathMatch | Operator::Regex) {
-            return Err(at(format!("'{}' takes literals only", operator.spelling())));
-        }
-        let fields = left.fields().chain(compiled.fields());
-        for field in fields {
-            if registry::find(field.name).is_some_and(|found| found.no_right_side) {
-                return Err(at(format!(
-                    "'{}' cannot be compared with a field",
-                    field.name
-                )));
-            }
-        }
-        let (left, right) = (left.shape(), compiled.shape());
-        let takes_list = operator.takes_list();
-        if left.field_type != right.field_type || (left.list != right.list && !takes_list) {
-            return Err(at(
-                "the two sides of the comparison are of different types".to_owned()
-            ));
-        }
-        Ok(Check::Operand(operator, compiled))
-    }
-
     /// Every field it looks at.
-    pub(super) fn fields(&self) -> impl Iterator<Item = &FieldUse> {
-        let right = match &self.check {
-            Check::Operand(_, right) => Some(right),
-            Check::Literals(_) => None,
-        };
-        self.left
-            .fields()
-            .chain(right.into_iter().flat_map(CompiledOperand::fields))
+    pub(super) fn fields(&self) -> Vec<&FieldUse> {
+        let mut found = Vec::new();
+        self.left.collect_fields(&mut found);
+        if let Check::Operand(_, right) = &self.check {
+            right.collect_fields(&mut found);
+        }
+        found
     }
 
     /// Whether it holds. A missing value makes every comparison false.
@@ -111,44 +81,102 @@ impl Test {
         };
         match &self.check {
             Check::Literals(matcher) => matcher.matches(&left),
-            Check::Operand(operator, right) => right
-                .value(value)
-                .is_some_and(|right| compare(*operator, &left, &right)),
+            Check::Operand(operator, right) => right.value(value).is_some_and(|right| {
+                let left_type = self.left.value_type();
+                compare(*operator, left_type.list, left, right)
+            }),
         }
     }
 }
 
-/// A comparison of two values of one type.
-fn compare(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> bool {
-    match (left, right) {
-        (Value::List(left), Value::List(right)) => match operator {
-            Operator::In => left.iter().all(|item| right.contains(item)),
-            Operator::Intersects => left.iter().any(|item| right.contains(item)),
-            _ => false,
-        },
-        (left, Value::List(right)) => right.contains(left),
-        (Value::List(left), right) => left.iter().any(|item| compare(operator, item, right)),
-        (Value::Bytes(left), Value::Bytes(right)) => match operator {
-            Operator::Contains => memchr::memmem::find(left, right).is_some(),
-            Operator::ContainsIgnoringCase => {
-                memchr::memmem::find(&left.to_ascii_lowercase(), &right.to_ascii_lowercase())
-                    .is_some()
-            }
-            Operator::StartsWith => left.starts_with(right),
-            Operator::EndsWith => left.ends_with(right),
-            Operator::Glob => super::glob::glob_matches(right, left),
-            Operator::GlobIgnoringCase => {
-                super::glob::glob_matches(&right.to_ascii_lowercase(), &left.to_ascii_lowercase())
-            }
-            operator => ordering_holds(operator, left.cmp(right)),
-        },
-        (Value::Double(left), Value::Double(right)) => {
-            ordering_holds(operator, left.total_cmp(right))
+/// Checks and compiles a comparison with another value of the event.
+fn operand_check(
+    left: &CompiledOperand,
+    operator: Operator,
+    right: &Operand,
+) -> Result<Check, OperandError> {
+    let compiled = CompiledOperand::compile(right)?;
+    let error = |message: String| Err(OperandError::new(right.offset(), message));
+    if matches!(
+        operator,
+        Operator::PathMatch | Operator::Regex | Operator::BytesContain | Operator::BytesStartWith
+    ) {
+        return error(format!(
+            "'{}' takes literals only, and no value of the event",
+            operator.spelling()
+        ));
+    }
+    let refuses = |definition: &FieldDef| {
+        definition.no_rhs || matches!(definition.name, "evt.type" | "syscall.type")
+    };
+    for side in [left, &compiled] {
+        let mut fields = Vec::new();
+        side.collect_fields(&mut fields);
+        let refusing = fields
+            .into_iter()
+            .find(|field| registry::find(field.name).is_some_and(refuses));
+        if let Some(field) = refusing {
+            return error(format!(
+                "field '{}' cannot be compared with a value of the event",
+                field.name
+            ));
         }
-        (left, right) => match (number(left), number(right)) {
-            (Some(left), Some(right)) => ordering_holds(operator, left.cmp(&right)),
+    }
+    let (left, right) = (left.value_type(), compiled.value_type());
+    if left.field_type == FieldType::Net {
+        return error("a network can be compared with literals only".to_owned());
+    }
+    if !operator_fits(left.field_type, left.list, operator) {
+        return error(format!(
+            "the operator '{}' does not go with a value of type {}",
+            operator.spelling(),
+            left.field_type.name()
+        ));
+    }
+    let kind = |list: bool| if list { "list of " } else { "" };
+    let is_list_test = matches!(operator, Operator::In | Operator::Intersects);
+    if left.field_type != right.field_type || (left.list != right.list && !is_list_test) {
+        return error(format!(
+            "the left side is of type {}{}, and the right side of type {}{}: expected the same",
+            kind(left.list),
+            left.field_type.name(),
+            kind(right.list),
+            right.field_type.name()
+        ));
+    }
+    Ok(Check::Operand(operator, compiled))
+}
+
+/// A comparison of two values of one type.
+fn compare(operator: Operator, left_is_list: bool, left: Value<'_>, right: Value<'_>) -> bool {
+    if !matches!(operator, Operator::In | Operator::Intersects) {
+        return compare_one(operator, &as_one_text(left), &as_one_text(right));
+    }
+    let among = |value: &Value<'_>| match &right {
+        Value::List(items) => items
+            .iter()
+            .any(|item| compare_one(Operator::Equal, value, item)),
+        single => compare_one(Operator::Equal, value, single),
+    };
+    match left {
+        Value::List(items) if left_is_list && operator == Operator::In => items.iter().all(among),
+        Value::List(items) if left_is_list => items.iter().any(among),
+        single => among(&as_one_text(single)),
+    }
+}
+
+fn compare_one(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> bool {
+    match (left, right) {
+        (Value::Bytes(left), Value::Bytes(right)) => {
+            text_test::compare(operator, until_nul(left), until_nul(right))
+        }
+        (Value::Double(left), Value::Double(right)) => left
+            .partial_cmp(right)
+            .is_some_and(|order| text_test::order_holds(operator, order)),
+        (left, right) => match (whole_number(left), whole_number(right)) {
+            (Some(left), Some(right)) => text_test::order_holds(operator, left.cmp(&right)),
             _ => match operator {
-                Operator::Equal | Operator::In | Operator::Intersects => left == right,
+                Operator::Equal => left == right,
                 Operator::NotEqual => left != right,
                 _ => false,
             },
@@ -156,7 +184,7 @@ fn compare(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> bool {
     }
 }
 
-fn number(value: &Value<'_>) -> Option<i128> {
+fn whole_number(value: &Value<'_>) -> Option<i128> {
     match value {
         Value::Int(number) => Some(i128::from(*number)),
         Value::Uint(number) => Some(i128::from(*number)),
@@ -164,47 +192,63 @@ fn number(value: &Value<'_>) -> Option<i128> {
     }
 }
 
-fn ordering_holds(operator: Operator, ordering: std::cmp::Ordering) -> bool {
-    match operator {
-        Operator::Equal | Operator::In | Operator::Intersects => ordering.is_eq(),
-        Operator::NotEqual => ordering.is_ne(),
-        Operator::Less => ordering.is_lt(),
-        Operator::LessOrEqual => ordering.is_le(),
-        Operator::Greater => ordering.is_gt(),
-        Operator::GreaterOrEqual => ordering.is_ge(),
-        _ => false,
-    }
+/// `evt.around[T] = D`: the event is at most D milliseconds away from T, which is ns since the epoch.
+fn around_time(
+    around: u64,
+    comparison: &Comparison,
+    literals: &[Literal],
+) -> Result<Test, OperandError> {
+    const NANOSECONDS: i128 = 1_000_000;
+    let error = |message: String| OperandError::new(comparison.left.offset(), message);
+    let ([literal], Operator::Equal, None) = (literals, comparison.operator, comparison.modifier)
+    else {
+        return Err(error(
+            "evt.around takes only '=' and a number of milliseconds".to_owned(),
+        ));
+    };
+    let milliseconds = parse_number(FieldType::Uint, &literal.text())
+        .map_err(|message| OperandError::new(literal.offset, message))?;
+    let (field, definition) =
+        registry::parse_field("evt.rawtime").map_err(|problem| error(problem.to_string()))?;
+    let (around, distance) = (i128::from(around), milliseconds * NANOSECONDS);
+    Ok(Test {
+        left: CompiledOperand::Field { field, definition },
+        check: Check::Literals(Matcher::Number(NumberTest::Between(
+            around - distance,
+            around + distance,
+        ))),
+    })
 }
 
 /// `evt.type` compares with names of events only.
 fn check_event_names(
     left: &CompiledOperand,
-    comparison: &Comparison,
-    names: &[Name],
+    operator: Operator,
+    literals: &[Literal],
 ) -> Result<(), OperandError> {
-    let CompiledOperand::Field(field) = left else {
+    let Some((field, _)) = left.as_field() else {
         return Ok(());
     };
-    let is_set = matches!(
-        comparison.operator,
+    let compares_names = matches!(
+        operator,
         Operator::Equal | Operator::NotEqual | Operator::In | Operator::Intersects
     );
-    if !matches!(field.name, "evt.type" | "syscall.type") || !is_set {
+    if !matches!(field.name, "evt.type" | "syscall.type") || !compares_names {
         return Ok(());
     }
-    match names.iter().find(|name| !event_names::is_known(&name.text)) {
+    let unknown = literals
+        .iter()
+        .map(|literal| (literal, literal.text()))
+        .find(|(_, name)| !event_names::is_known(name));
+    match unknown {
         None => Ok(()),
-        Some(name) => {
-            let suggestion = nearest(&name.text, event_names::all().iter().copied());
-            Err(OperandError {
-                message: format!(
-                    "unknown event type '{}'{}",
-                    name.text,
-                    did_you_mean(suggestion.as_deref())
-                ),
-                offset: name.offset,
-                unknown_field: true,
-            })
-        }
+        Some((literal, name)) => Err(OperandError {
+            message: format!(
+                "unknown event type '{name}'{}",
+                did_you_mean(event_names::suggest(&name))
+            ),
+            offset: literal.offset,
+            unknown: true,
+        }),
     }
 }

@@ -1,9 +1,15 @@
 //! YAML of rule files as a tree that remembers where everything stands.
 
-use saphyr::{MarkedYaml, Marker, ScalarStyle, YamlData, YamlLoader};
-use saphyr_parser::Parser;
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
 use super::report::Position;
+
+/// Lists and maps nest so deep at most: rule files need five levels.
+const DEEPEST: usize = 100;
+/// Values with those that aliases repeat, so that aliases of aliases cannot fill the memory.
+const MOST_VALUES: usize = 1_000_000;
 
 /// A value and where it starts.
 #[derive(Clone, Debug)]
@@ -15,6 +21,7 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Null,
+    /// Text: what type it is of is up to the key that it belongs to.
     Scalar(String),
     List(Vec<Node>),
     /// Keys in their order.
@@ -29,48 +36,50 @@ impl Node {
         }
     }
 
-    pub(super) fn list(&self) -> Option<&[Node]> {
+    pub(super) fn list(&self) -> Option<&[Self]> {
         match &self.value {
             Value::List(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(super) fn entries(&self) -> Option<&[(String, Position, Self)]> {
         match &self.value {
-            Value::Map(entries) => entries
-                .iter()
-                .find(|(name, _, _)| name == key)
-                .map(|(_, _, node)| node),
+            Value::Map(entries) => Some(entries),
             _ => None,
         }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        self.entries()?
+            .iter()
+            .find(|(name, _, _)| name == key)
+            .map(|(_, _, node)| node)
     }
 
     /// What it is, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "nothing",
-            Value::Scalar(..) => "a single value",
+            Value::Scalar(_) => "a single value",
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
         }
     }
 }
 
-/// All documents of a text; or what is wrong with it, and where.
-pub(super) fn parse(text: &str) -> Result<Vec<Node>, (String, Position)> {
-    let mut loader = YamlLoader::<MarkedYaml<'_>>::default();
-    // Scalars stay text: what type they are is up to the key they belong to.
-    loader.early_parse(false);
-    let describe =
-        |error: &saphyr::ScanError| (error.info().to_string(), position(*error.marker()));
-    Parser::new_from_str(text)
-        .load(&mut loader, true)
-        .map_err(|error| describe(&error))?;
-    if let Some(error) = loader.error() {
-        return Err(describe(error));
+/// What is wrong with a text, and where.
+pub(super) type YamlError = (String, Position);
+
+/// All documents of a text.
+pub(super) fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+        let (event, span) = event
+            .map_err(|error: ScanError| (error.info().to_string(), position(*error.marker())))?;
+        builder.event(event, span)?;
     }
-    loader.into_documents().iter().map(convert).collect()
+    Ok(builder.documents)
 }
 
 fn position(marker: Marker) -> Position {
@@ -80,36 +89,185 @@ fn position(marker: Marker) -> Position {
     }
 }
 
-fn convert(node: &MarkedYaml<'_>) -> Result<Node, (String, Position)> {
-    let position = position(node.span.start);
-    let value = match &node.data {
-        YamlData::Representation(text, style, _) => {
-            let plain = *style == ScalarStyle::Plain;
-            if plain && matches!(text.as_ref(), "" | "~" | "null" | "Null" | "NULL") {
-                Value::Null
-            } else {
-                Value::Scalar(text.to_string())
+/// A list or map whose end has not come yet.
+struct Open {
+    node: Node,
+    anchor: usize,
+    /// Of a map: the key whose value comes next.
+    key: Option<(String, Position)>,
+    /// Values in it so far.
+    values: usize,
+}
+
+#[derive(Default)]
+struct Builder {
+    documents: Vec<Node>,
+    open: Vec<Open>,
+    /// Values that have a name, and how many values are in each.
+    anchors: HashMap<usize, (Node, usize)>,
+    values: usize,
+}
+
+impl Builder {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
+        let position = position(span.start);
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let is_null = style == ScalarStyle::Plain
+                    && matches!(text.as_ref(), "" | "~" | "null" | "Null" | "NULL");
+                let value = if is_null {
+                    Value::Null
+                } else {
+                    Value::Scalar(text.into_owned())
+                };
+                self.add(Node { value, position }, anchor, 1)
+            }
+            Event::SequenceStart(anchor, _) => self.open(Value::List(Vec::new()), position, anchor),
+            Event::MappingStart(anchor, _) => self.open(Value::Map(Vec::new()), position, anchor),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(done) => self.add(done.node, done.anchor, done.values + 1),
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+                Some((node, values)) => self.add(node, 0, values),
+                None => Err((
+                    "this name stands for a value that has not ended yet".to_owned(),
+                    position,
+                )),
+            },
+            Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::Nothing => Ok(()),
+        }
+    }
+
+    fn open(&mut self, value: Value, position: Position, anchor: usize) -> Result<(), YamlError> {
+        if self.open.len() == DEEPEST {
+            return Err((
+                format!("lists and maps nest deeper than {DEEPEST} levels"),
+                position,
+            ));
+        }
+        self.open.push(Open {
+            node: Node { value, position },
+            anchor,
+            key: None,
+            values: 0,
+        });
+        Ok(())
+    }
+
+    fn add(&mut self, node: Node, anchor: usize, values: usize) -> Result<(), YamlError> {
+        let position = node.position;
+        self.values += values;
+        if self.values > MOST_VALUES {
+            return Err((format!("more than {MOST_VALUES} values"), position));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, (node.clone(), values));
+        }
+        let Some(within) = self.open.last_mut() else {
+            self.documents.push(node);
+            return Ok(());
+        };
+        within.values += values;
+        match (&mut within.node.value, within.key.take()) {
+            (Value::List(items), _) => items.push(node),
+            (Value::Map(entries), Some((key, at))) => entries.push((key, at, node)),
+            (Value::Map(entries), None) => {
+                let key = match node.value {
+                    Value::Scalar(key) => key,
+                    Value::Null => String::new(),
+                    _ => return Err(("a key has to be text".to_owned(), position)),
+                };
+                if entries.iter().any(|(other, _, _)| *other == key) {
+                    return Err((format!("the key '{key}' is there twice"), position));
+                }
+                within.key = Some((key, position));
+            }
+            (Value::Null | Value::Scalar(_), _) => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(node: &Node) -> String {
+        match &node.value {
+            Value::Null => "null".to_owned(),
+            Value::Scalar(text) => format!("{text:?}"),
+            Value::List(items) => {
+                format!(
+                    "[{}]",
+                    items.iter().map(shown).collect::<Vec<_>>().join(" ")
+                )
+            }
+            Value::Map(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|(key, _, node)| format!("{key}={}", shown(node)));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(" "))
             }
         }
-        YamlData::Sequence(items) => {
-            Value::List(items.iter().map(convert).collect::<Result<_, _>>()?)
+    }
+
+    #[test]
+    fn documents_and_their_values() {
+        for (text, expected) in [
+            ("", ""),
+            (
+                "- a\n- 1\n- ~\n-\n- 'null'",
+                r#"["a" "1" null null "null"]"#,
+            ),
+            (
+                "a: {b: [c]}\n---\nd: |\n  e\n",
+                r#"{a={b=["c"]}} {d="e\n"}"#,
+            ),
+            ("a: &x [b, c]\nd: *x", r#"{a=["b" "c"] d=["b" "c"]}"#),
+            ("# nothing", ""),
+            ("\u{feff}- a", r#"["a"]"#),
+        ] {
+            let documents = parse(text).unwrap_or_else(|error| panic!("{text:?}: {error:?}"));
+            let found: Vec<_> = documents.iter().map(shown).collect();
+            assert_eq!(found.join(" "), expected, "{text:?}");
         }
-        YamlData::Mapping(entries) => {
-            let mut map: Vec<(String, Position, Node)> = Vec::new();
-            for (key, value) in entries {
-                let key = convert(key)?;
-                let name = key
-                    .scalar()
-                    .ok_or_else(|| ("a key has to be text".to_owned(), key.position))?;
-                map.push((name.to_owned(), key.position, convert(value)?));
-            }
-            Value::Map(map)
+    }
+
+    #[test]
+    fn positions_are_lines_and_columns_from_one() {
+        let documents = parse("- rule: x\n  tags: [a,\n    b]\n").unwrap();
+        let tags = documents[0].list().unwrap()[0].get("tags").unwrap();
+        let position = tags.list().unwrap()[1].position;
+        assert_eq!(position, Position { line: 3, column: 5 });
+    }
+
+    #[test]
+    fn what_is_no_yaml_or_too_much_of_it_is_an_error() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let bomb = (0..20).fold("- &a0 [x]\n".to_owned(), |text, level| {
+            format!(
+                "{text}- &a{} [{}]\n",
+                level + 1,
+                vec![format!("*a{level}"); 10].join(", ")
+            )
+        });
+        for (text, part) in [
+            ("a: [", ""),
+            ("a: b: c", ""),
+            ("\t- a", ""),
+            ("a: 1\na: 2", "twice"),
+            ("[a]: 1", "has to be text"),
+            ("a: &x [*x]", "has not ended"),
+            (&deep, "deeper than 100"),
+            (&bomb, "1000000 values"),
+        ] {
+            let (message, _) = parse(text).expect_err(text);
+            assert!(message.contains(part), "{message}");
         }
-        YamlData::Tagged(_, inner) => return convert(inner),
-        YamlData::Value(scalar) => Value::Scalar(format!("{scalar:?}")),
-        YamlData::Alias(_) | YamlData::BadValue => {
-            return Err(("this value cannot be read".to_owned(), position));
-        }
-    };
-    Ok(Node { value, position })
+    }
 }
