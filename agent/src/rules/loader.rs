@@ -25,8 +25,27 @@ pub struct RuleSource {
     pub text: String,
 }
 
+/// Room for a condition whose parentheses nest as deep as they may, in a build without optimisation.
+const STACK_BYTES: usize = 32 << 20;
+
 /// Loads rule files, in order. On an error the rule set is empty, and the report says why.
+///
+/// Runs on a thread of its own, whose stack does not depend on the caller's.
 pub fn load(sources: &[RuleSource]) -> LoadReport {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
+        match builder.spawn_scoped(scope, || load_here(sources)) {
+            Ok(thread) => match thread.join() {
+                Ok(report) => report,
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            // No room for another thread: then on this one.
+            Err(_) => load_here(sources),
+        }
+    })
+}
+
+fn load_here(sources: &[RuleSource]) -> LoadReport {
     let mut loader = Loader::default();
     for source in sources {
         loader.report.files.push(source.name.clone());

@@ -399,6 +399,30 @@ fn errors_name_file_line_and_remedy() {
 }
 
 #[test]
+fn nesting_has_a_limit_and_no_depth_overflows_the_stack() {
+    let nested = |depth: usize| {
+        rule(&format!(
+            "{}evt.num>0{}",
+            "(".repeat(depth),
+            ")".repeat(depth)
+        ))
+    };
+    assert!(
+        load_text(&nested(100_000)).findings[0]
+            .message
+            .contains("1000")
+    );
+    assert!(
+        load_text(&nested(1001)).findings[0]
+            .message
+            .contains("1000")
+    );
+    assert_eq!(load_text(&nested(1000)).findings, []);
+    let negated = "not ".repeat(100_000) + "evt.num>0";
+    assert_eq!(load_text(&rule(&negated)).findings, []);
+}
+
+#[test]
 fn warnings_do_not_keep_rules_from_loading() {
     let text = rule("evt.num > 0")
         + "  colour: red\n- list: unused\n  items: []\n- macro: unused\n  condition: evt.num > 0\n- thing: x\n";
