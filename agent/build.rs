@@ -1,123 +1,223 @@
-//! Builds the eBPF programs for the BPF target, to be embedded in the agent.
+//! Compiles the eBPF programs of `agent-ebpf` and leaves the object in `$OUT_DIR/peregrine-ebpf`,
+//! where the agent embeds it.
 //!
-//! The stable compiler does it with `RUSTC_BOOTSTRAP=1`: `core` has to be built from source for a
-//! target that rustup has no library for.
+//! It runs a second cargo, since the programs are for another target, with `core` built from source
+//! and flags that must not reach the agent. That needs `rust-src` and `bpf-linker`: where one of them
+//! is missing the build fails with the command that gets them.
+#![expect(
+    clippy::print_stdout,
+    reason = "a build script talks to cargo through stdout"
+)]
 
 use std::env;
-use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-/// The program's name, and the file's below `OUT_DIR`.
-const PROGRAM: &str = "peregrine-ebpf";
+/// The binary of `agent-ebpf` that holds every program, and the name of the embedded object.
+const OBJECT: &str = "peregrine-ebpf";
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
-    let manifest_dir = PathBuf::from(
-        env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo did not set CARGO_MANIFEST_DIR")?,
-    );
-    let workspace = manifest_dir
-        .parent()
-        .ok_or("the agent is not in a workspace")?;
-    println!(
-        "cargo::rerun-if-changed={}",
-        workspace.join("agent-ebpf").display()
-    );
-    println!("cargo::rerun-if-env-changed=PATH");
+/// Why there is no object.
+enum BuildError {
+    /// A tool is missing that `cargo xtask setup` installs.
+    SetupNeeded(&'static str),
+    /// Cargo did not tell what it tells every build script, or a file could not be read or written.
+    Environment(String),
+    /// The inner cargo failed; it has printed why.
+    Compile,
+}
 
-    let cargo = env::var_os("CARGO").ok_or("cargo did not set CARGO")?;
-    require_rust_src()?;
-    let path = search_path(workspace)?;
-    let target = match env::var("CARGO_CFG_TARGET_ENDIAN").as_deref() {
-        Ok("big") => "bpfeb-unknown-none",
+impl fmt::Display for BuildError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetupNeeded(what) => write!(
+                formatter,
+                "{what} is missing, which the eBPF programs need to build: run `cargo xtask setup`"
+            ),
+            Self::Environment(problem) => formatter.write_str(problem),
+            Self::Compile => formatter.write_str("the eBPF programs do not compile, see above"),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("cargo::error={error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<(), BuildError> {
+    let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let out_dir = PathBuf::from(variable("OUT_DIR")?);
+    let rustc = variable("RUSTC")?;
+    let workspace = manifest_dir.parent().ok_or_else(|| {
+        BuildError::Environment(format!("{} has no parent folder", manifest_dir.display()))
+    })?;
+    for input in [
+        "agent-ebpf/src",
+        "agent-ebpf/Cargo.toml",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
+        println!(
+            "cargo::rerun-if-changed={}",
+            workspace.join(input).display()
+        );
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+
+    let search_path = search_path(workspace)?;
+    require_rust_src(&rustc)?;
+    require_linker(&search_path)?;
+
+    let target = match variable("CARGO_CFG_TARGET_ENDIAN")?.to_str() {
+        Some("big") => "bpfeb-unknown-none",
         _ => "bpfel-unknown-none",
     };
     let target_dir = out_dir.join("ebpf-target");
-    let mut build = Command::new(cargo);
-    build
+    let mut cargo = Command::new(variable("CARGO")?);
+    forget_outer_build(&mut cargo);
+    cargo
         .current_dir(workspace)
+        .args(["build", "--package", "agent-ebpf", "--bin", OBJECT])
         .args([
-            "build",
-            "--release",
-            "--package",
-            "agent-ebpf",
-            "--bin",
-            PROGRAM,
-        ])
-        .args([
+            "--no-default-features",
             "--features",
             "programs",
-            "--target",
-            target,
-            "-Z",
-            "build-std=core",
+            "--release",
         ])
-        .arg("--target-dir")
-        .arg(&target_dir);
-    // What cargo and clippy set for the outer build does not hold for the inner one.
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        let of_outer_build = name.starts_with("CARGO_") && name != "CARGO_HOME"
-            || [
-                "RUSTC",
-                "RUSTFLAGS",
-                "RUSTC_WRAPPER",
-                "RUSTC_WORKSPACE_WRAPPER",
-                "TARGET",
-            ]
-            .contains(&name.as_ref())
-            || name.starts_with("CLIPPY_");
-        if of_outer_build
-            && !name.starts_with("CARGO_REGISTRIES_")
-            && !name.starts_with("CARGO_NET")
-        {
-            build.env_remove(&*name);
-        }
-    }
-    let status = build
-        .env("PATH", path)
+        .args(["--target", target, "-Z", "build-std=core", "--target-dir"])
+        .arg(&target_dir)
+        .env("PATH", search_path)
+        // The same compiler as the agent's, whose rust-src was just found.
+        .env("RUSTC", &rustc)
+        // `build-std` and the BPF target are unstable; the stable compiler has them all the same.
         .env("RUSTC_BOOTSTRAP", "1")
-        // Debug information is where the linker takes BTF from, which the kernel wants.
-        .env(
-            "CARGO_ENCODED_RUSTFLAGS",
-            "-Cdebuginfo=2\u{1f}-Clink-arg=--btf",
-        )
-        .env("CARGO_PROFILE_RELEASE_LTO", "false")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
-        .status()
-        .map_err(|error| format!("cannot start cargo for the eBPF programs: {error}"))?;
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?)
+        .envs([
+            ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
+            // bpf-linker itself optimises everything as one program.
+            ("CARGO_PROFILE_RELEASE_LTO", "false"),
+            ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+            ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
+            // Where the linker takes BTF from, which the kernel wants.
+            ("CARGO_PROFILE_RELEASE_DEBUG", "2"),
+            ("CARGO_PROFILE_RELEASE_STRIP", "none"),
+            ("CARGO_PROFILE_RELEASE_INCREMENTAL", "false"),
+            ("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "false"),
+        ]);
+    let status = cargo.status().map_err(|error| {
+        BuildError::Environment(format!(
+            "cargo for the eBPF programs does not start: {error}"
+        ))
+    })?;
     if !status.success() {
-        return Err("the eBPF programs do not build: see above; `cargo xtask setup` installs what they need".into());
+        return Err(BuildError::Compile);
     }
-    let built = target_dir.join(target).join("release").join(PROGRAM);
-    std::fs::copy(&built, out_dir.join(PROGRAM))
-        .map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+
+    let built = target_dir.join(target).join("release").join(OBJECT);
+    fs::copy(&built, out_dir.join(OBJECT)).map_err(|error| {
+        BuildError::Environment(format!("{} cannot be copied: {error}", built.display()))
+    })?;
     Ok(())
 }
 
-/// The sources of `core` have to be where `build-std` looks for them.
-fn require_rust_src() -> Result<(), Box<dyn Error>> {
-    let rustc = env::var_os("RUSTC").ok_or("cargo did not set RUSTC")?;
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output()?;
-    let sysroot = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-    if sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
-        return Ok(());
-    }
-    Err("the sources of Rust's core library are missing: run `cargo xtask setup`".into())
+fn variable(name: &str) -> Result<OsString, BuildError> {
+    env::var_os(name)
+        .ok_or_else(|| BuildError::Environment(format!("cargo did not set the variable {name}")))
 }
 
-/// `PATH` with the linker that `cargo xtask setup` installed in front.
-fn search_path(workspace: &Path) -> Result<std::ffi::OsString, Box<dyn Error>> {
+/// `PATH` with the folder first into which `cargo xtask setup` installs.
+fn search_path(workspace: &Path) -> Result<OsString, BuildError> {
+    let inherited = env::var_os("PATH").unwrap_or_default();
     let tools = workspace.join("target/tools/bin");
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<_> = std::iter::once(tools)
-        .chain(env::split_paths(&path))
-        .collect();
-    if folders
-        .iter()
-        .any(|folder| folder.join("bpf-linker").is_file())
-    {
-        return Ok(env::join_paths(folders)?);
+    env::join_paths(std::iter::once(tools).chain(env::split_paths(&inherited))).map_err(|error| {
+        BuildError::Environment(format!("the workspace's folder cannot be in PATH: {error}"))
+    })
+}
+
+/// `--cfg bpf_target_arch` tells aya-ebpf whose registers the programs read; `--btf` has the linker
+/// keep the types of the maps.
+fn rustflags() -> Result<String, BuildError> {
+    let arch = variable("CARGO_CFG_TARGET_ARCH")?;
+    let arch = arch.to_string_lossy();
+    Ok([
+        format!("--cfg=bpf_target_arch=\"{arch}\""),
+        "-Cdebuginfo=2".to_owned(),
+        "-Clink-arg=--btf".to_owned(),
+    ]
+    .join("\x1f"))
+}
+
+fn require_rust_src(rustc: &OsStr) -> Result<(), BuildError> {
+    let output = Command::new(rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .map_err(|error| BuildError::Environment(format!("rustc does not start: {error}")))?;
+    let sysroot = String::from_utf8_lossy(&output.stdout);
+    let core = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core");
+    // A build that failed for its lack is to be tried again once it is there.
+    println!(
+        "cargo::rerun-if-changed={}",
+        core.join("Cargo.toml").display()
+    );
+    if core.is_dir() {
+        Ok(())
+    } else {
+        Err(BuildError::SetupNeeded("rust-src"))
     }
-    Err("bpf-linker is missing: run `cargo xtask setup`".into())
+}
+
+fn require_linker(search_path: &OsStr) -> Result<(), BuildError> {
+    if env::split_paths(search_path).any(|folder| folder.join("bpf-linker").is_file()) {
+        Ok(())
+    } else {
+        Err(BuildError::SetupNeeded("bpf-linker"))
+    }
+}
+
+/// Removes what the outer cargo set for this script, all of which the inner one would take for its
+/// own: flags, wrappers (clippy), the job server, the package described by `CARGO_PKG_*`.
+fn forget_outer_build(command: &mut Command) {
+    const EXACT: [&str; 17] = [
+        "CARGO_MAKEFLAGS",
+        "CLIPPY_ARGS",
+        "CLIPPY_CONF_DIR",
+        "DEBUG",
+        "HOST",
+        "MAKEFLAGS",
+        "NUM_JOBS",
+        "OPT_LEVEL",
+        "OUT_DIR",
+        "PROFILE",
+        "RUSTC",
+        "RUSTC_LINKER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
+        "RUSTDOC",
+        "RUSTFLAGS",
+        "TARGET",
+    ];
+    const PREFIXES: [&str; 8] = [
+        "CARGO_BUILD_",
+        "CARGO_CFG_",
+        "CARGO_ENCODED_",
+        "CARGO_FEATURE_",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+        "CARGO_PROFILE_",
+        "DEP_",
+    ];
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if EXACT.contains(&&*text) || PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
 }

@@ -16,6 +16,7 @@ pub mod fields;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod pipeline;
 pub mod rules;
 pub mod sensor;
 pub mod state;

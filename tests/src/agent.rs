@@ -61,21 +61,29 @@ pub struct AgentBuilder {
 impl AgentBuilder {
     /// With the rules in this text.
     pub fn rules(rules: &str) -> Self {
-        Self { rules: Some(rules.to_owned()), ..Self::default() }
+        Self {
+            rules: Some(rules.to_owned()),
+            ..Self::default()
+        }
     }
 
     /// With the project's default rules.
     pub fn default_rules() -> Self {
-        Self { rules_path: Some(crate::default_rules()), ..Self::default() }
+        Self {
+            rules_path: Some(crate::default_rules()),
+            ..Self::default()
+        }
     }
 
     /// Sets `KEY=VALUE`.
+    #[must_use]
     pub fn option(mut self, option: &str) -> Self {
         self.options.push(option.to_owned());
         self
     }
 
     /// Alerts as text, not as JSON.
+    #[must_use]
     pub fn text_output(mut self) -> Self {
         self.text = true;
         self
@@ -84,14 +92,23 @@ impl AgentBuilder {
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Agent {
         let folder = tempfile::tempdir().expect("a temp dir");
-        let rules = self.rules_path.unwrap_or_else(|| folder.path().join("rules.yaml"));
+        let rules = self
+            .rules_path
+            .unwrap_or_else(|| folder.path().join("rules.yaml"));
         if let Some(text) = &self.rules {
             std::fs::write(&rules, text).expect("rules are written");
         }
         let port = free_port();
         let mut command = Command::new(agent_binary());
-        command.args(["run", "--print-attached", "-o", "webserver.listen_address=127.0.0.1"]);
-        command.arg("-o").arg(format!("webserver.listen_port={port}"));
+        command.args([
+            "run",
+            "--print-attached",
+            "-o",
+            "webserver.listen_address=127.0.0.1",
+        ]);
+        command
+            .arg("-o")
+            .arg(format!("webserver.listen_port={port}"));
         command.arg("-o").arg(format!("json_output={}", !self.text));
         for option in &self.options {
             command.arg("-o").arg(option);
@@ -121,14 +138,29 @@ impl Agent {
             .expect("the agent starts");
         let (lines, reader) = collect(child.stdout.take().expect("stdout is piped"));
         let (log, log_reader) = collect(child.stderr.take().expect("stderr is piped"));
-        let mut agent =
-            Self { child, _folder: folder, port, lines, log, readers: vec![reader, log_reader] };
+        let mut agent = Self {
+            child,
+            _folder: folder,
+            port,
+            lines,
+            log,
+            readers: vec![reader, log_reader],
+        };
         let ready = eventually(|| {
-            let ended = agent.child.try_wait().expect("the agent can be waited for").is_some();
+            let ended = agent
+                .child
+                .try_wait()
+                .expect("the agent can be waited for")
+                .is_some();
             let is_ready = agent.log().iter().any(|line| line.contains("ready"));
             (is_ready || ended).then_some(is_ready)
         });
-        assert_eq!(ready, Some(true), "the agent is not ready: {:#?}", agent.log());
+        assert_eq!(
+            ready,
+            Some(true),
+            "the agent is not ready: {:#?}",
+            agent.log()
+        );
         agent
     }
 
@@ -150,7 +182,10 @@ impl Agent {
     /// The programs it attached.
     pub fn attached(&self) -> Vec<String> {
         let names = self.log();
-        names.iter().filter_map(|line| Some(line.split_once("attached: ")?.1.to_owned())).collect()
+        names
+            .iter()
+            .filter_map(|line| Some(line.split_once("attached: ")?.1.to_owned()))
+            .collect()
     }
 
     /// Every alert so far; each line has to be one.
@@ -163,7 +198,10 @@ impl Agent {
 
     /// The alerts so far for which `wanted` holds.
     pub fn alerts_where(&self, wanted: impl Fn(&Alert) -> bool) -> Vec<Alert> {
-        self.alerts().into_iter().filter(|alert| wanted(alert)).collect()
+        self.alerts()
+            .into_iter()
+            .filter(|alert| wanted(alert))
+            .collect()
     }
 
     /// Waits for an alert.
@@ -176,7 +214,10 @@ impl Agent {
     /// has to come through. Needs [`MARKER_RULE`] among the rules, first.
     pub fn settle(&self) {
         let marker = format!("marker-{}-{}", std::process::id(), self.lines().len());
-        let status = Command::new("/bin/true").arg(&marker).status().expect("/bin/true runs");
+        let status = Command::new("/bin/true")
+            .arg(&marker)
+            .status()
+            .expect("/bin/true runs");
         assert!(status.success());
         self.wait_for("the marker", |alert| {
             alert.rule() == "Marker" && alert.text("proc.cmdline").ends_with(&marker)
@@ -187,7 +228,9 @@ impl Agent {
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let text = self.get("/metrics").1;
         text.lines()
-            .filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)))
+            .filter(|line| {
+                line.starts_with(name) && labels.iter().all(|label| line.contains(label))
+            })
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }
@@ -196,13 +239,25 @@ impl Agent {
     pub fn get(&self, path: &str) -> (u16, String) {
         let mut stream =
             TcpStream::connect(("127.0.0.1", self.port)).expect("the web server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            .expect("the request is taken");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .expect("the request is taken");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer comes");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(0);
+        let body = answer
+            .split_once("\r\n\r\n")
+            .map_or("", |(_, body)| body)
+            .to_owned();
         (status, body)
     }
 

@@ -35,10 +35,18 @@ impl Container {
     pub fn start_with(command: &[&str], network_namespace: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{:032x}{:032x}", std::process::id(), u64::from(number) + 0xabc0_0000_0000);
+        let id = format!(
+            "{:032x}{:032x}",
+            std::process::id(),
+            u64::from(number) + 0xabc0_0000_0000
+        );
         make_root(&folder);
-        let mut namespaces =
-            vec![json!({"type": "pid"}), json!({"type": "mount"}), json!({"type": "uts"}), json!({"type": "ipc"})];
+        let mut namespaces = vec![
+            json!({"type": "pid"}),
+            json!({"type": "mount"}),
+            json!({"type": "uts"}),
+            json!({"type": "ipc"}),
+        ];
         namespaces.push(match network_namespace {
             Some(name) => json!({"type": "network", "path": format!("/var/run/netns/{name}")}),
             None => json!({"type": "network"}),
@@ -61,7 +69,8 @@ impl Container {
             ],
             "linux": {"namespaces": namespaces, "cgroupsPath": format!("/docker/{id}")},
         });
-        fs::write(folder.path().join("config.json"), config.to_string()).expect("a config is written");
+        fs::write(folder.path().join("config.json"), config.to_string())
+            .expect("a config is written");
         let init = runc(&folder)
             .args(["run", "--bundle"])
             .arg(folder.path())
@@ -73,7 +82,11 @@ impl Container {
             .expect("runc starts");
         let container = Self { id, folder, init };
         crate::eventually(|| {
-            let state = container.runc().args(["state", &container.id]).output().ok()?;
+            let state = container
+                .runc()
+                .args(["state", &container.id])
+                .output()
+                .ok()?;
             let state: serde_json::Value = serde_json::from_slice(&state.stdout).ok()?;
             (state["status"] == "running").then_some(())
         })
@@ -100,10 +113,21 @@ impl Container {
     /// Runs a command in it with a terminal.
     pub fn exec_with_terminal(&self, command: &[&str]) -> Output {
         // `script` gives runc a terminal of its own, which it hands on.
-        let mut words = vec![self.runc_words(), "exec".into(), "--tty".into(), self.id.clone()];
+        let mut words = vec![
+            self.runc_words(),
+            "exec".into(),
+            "--tty".into(),
+            self.id.clone(),
+        ];
         words.extend(command.iter().map(|word| format!("'{word}'")));
         Command::new("script")
-            .args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"])
+            .args([
+                "--quiet",
+                "--return",
+                "--command",
+                &words.join(" "),
+                "/dev/null",
+            ])
             .stdin(Stdio::null())
             .output()
             .expect("script runs")
@@ -111,7 +135,10 @@ impl Container {
 
     /// A path of the container as the host sees it.
     pub fn path(&self, inside: &str) -> std::path::PathBuf {
-        self.folder.path().join("root").join(inside.trim_start_matches('/'))
+        self.folder
+            .path()
+            .join("root")
+            .join(inside.trim_start_matches('/'))
     }
 
     fn runc(&self) -> Command {
@@ -144,7 +171,9 @@ fn runc(folder: &TempDir) -> Command {
 /// A root file system of busybox and some files.
 fn make_root(folder: &TempDir) {
     let root = folder.path().join("root");
-    for directory in ["bin", "etc", "proc", "dev", "tmp", "root", "var/log", "usr/bin"] {
+    for directory in [
+        "bin", "etc", "proc", "dev", "tmp", "root", "var/log", "usr/bin",
+    ] {
         fs::create_dir_all(root.join(directory)).expect("a folder is made");
     }
     let busybox = ["/bin/busybox", "/usr/bin/busybox"]

@@ -1,5 +1,12 @@
 //! The harness of the end-to-end tests: a real agent on the real kernel, and things that happen.
 
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::print_stderr,
+    reason = "a test ends by panicking, and its harness with it"
+)]
+
 mod agent;
 mod container;
 mod namespace;
@@ -32,7 +39,10 @@ pub fn eventually<T>(mut probe: impl FnMut() -> Option<T>) -> Option<T> {
 pub fn trigger(name: &str) -> PathBuf {
     // Test binaries lie in target/PROFILE/deps, programs one folder up.
     let own = std::env::current_exe().expect("the test binary has a path");
-    let profile = own.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
+    let profile = own
+        .parent()
+        .and_then(Path::parent)
+        .expect("it lies in target/PROFILE/deps");
     let path = profile.join(name);
     assert!(path.is_file(), "{} is not built", path.display());
     path
@@ -40,5 +50,8 @@ pub fn trigger(name: &str) -> PathBuf {
 
 /// The project's default rules.
 pub fn default_rules() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("rules")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .join("rules")
 }

@@ -11,7 +11,9 @@ pub struct NetworkNamespace {
 impl NetworkNamespace {
     /// Makes one whose loopback interface has these addresses: nothing sent to them leaves it.
     pub fn with_addresses(addresses: &[&str]) -> Self {
-        let namespace = Self { name: format!("peregrine-{}", std::process::id()) };
+        let namespace = Self {
+            name: format!("peregrine-{}", std::process::id()),
+        };
         ip(&["netns", "add", &namespace.name]);
         ip(&["-n", &namespace.name, "link", "set", "lo", "up"]);
         for address in addresses {
@@ -23,7 +25,10 @@ impl NetworkNamespace {
     /// A command that runs in it.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name]).arg(program).stdin(Stdio::null());
+        command
+            .args(["netns", "exec", &self.name])
+            .arg(program)
+            .stdin(Stdio::null());
         command
     }
 }
@@ -35,7 +40,14 @@ impl Drop for NetworkNamespace {
 }
 
 fn ip(arguments: &[&str]) {
-    let output = Command::new("ip").args(arguments).output().expect("iproute2 is installed");
+    let output = Command::new("ip")
+        .args(arguments)
+        .output()
+        .expect("iproute2 is installed");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {}: {said}", arguments.join(" "));
+    assert!(
+        output.status.success(),
+        "ip {}: {said}",
+        arguments.join(" ")
+    );
 }

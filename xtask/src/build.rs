@@ -15,9 +15,9 @@ pub(crate) fn run(release: bool) -> Result<PathBuf> {
         build.arg("--release");
     }
     tool::run(&mut build)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| tool::workspace().join("target"), Into::into);
-    Ok(target
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    Ok(tool::workspace()
+        .join(target)
         .join(if release { "release" } else { "debug" })
         .join("peregrine"))
 }

@@ -38,14 +38,17 @@ enum Command {
     },
     /// Format, lints, unit tests and end-to-end tests
     Test {
-        /// Only end-to-end tests whose name contains this
+        /// Only tests whose name contains this, and no lints
         filter: Option<String>,
     },
     /// Measure what the agent costs: per system call, in memory, until it is ready
     Bench {
         /// How often everything is measured; the table shows medians
-        #[arg(long, default_value_t = 5)]
-        rounds: usize,
+        #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
+        /// Print JSON, not a table
+        #[arg(long)]
+        json: bool,
     },
     /// Format and lints
     Lint,
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(drop),
         Command::Run { arguments } => run::run(&arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
-        Command::Bench { rounds } => bench::run(rounds),
+        Command::Bench { rounds, json } => bench::run(rounds, json),
         Command::Lint => lint::run(),
     };
     match outcome {

@@ -53,6 +53,12 @@ impl Cli {
     }
 }
 
+/// Tells whoever started the agent how far it is: a line on standard error, whatever the log level.
+pub(crate) fn say(line: &str) {
+    // Nobody may be listening there, which is no reason to end.
+    let _outcome = writeln!(io::stderr().lock(), "peregrine: {line}");
+}
+
 /// Prints a command's result. A reader that has seen enough (`| head`) is no error.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();

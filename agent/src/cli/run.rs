@@ -11,10 +11,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, RuleMatching};
+use crate::event::{EventSet, EventType, Pid};
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
-use crate::metrics::{Metrics, MetricsError};
+use crate::metrics::{
+    DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
+    PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels, Sample,
+};
+use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
+use crate::rules::{self, CompileOptions, Matching, Program, RuleSource, knowledge};
+use crate::sensor::{self, Reader, Sensor, SensorError, Wanted};
+use crate::state::{ProcessTable, Users};
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
 const FLUSH_TIME: Duration = Duration::from_millis(500);
@@ -73,6 +81,18 @@ pub enum RunError {
     /// The web server.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The rules do not load.
+    #[error("the rules do not load:\n{0}")]
+    Rules(String),
+    /// The kernel cannot be watched.
+    #[error(transparent)]
+    Sensor(#[from] SensorError),
+    /// The kernel's records cannot be read any more.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The thread that matches rules panicked; the panic was printed where it happened.
+    #[error("the matching thread ended by a defect; see the lines above")]
+    Defect,
     /// The system refused something basic.
     #[error("cannot {action}")]
     System {
@@ -111,9 +131,14 @@ async fn run_configured(args: &Args, config: &Config) -> Result<ExitCode, RunErr
     let mut terminate =
         signal(SignalKind::terminate()).map_err(RunError::system("handle SIGTERM"))?;
 
-    let rule_files = config.rule_files(&args.rules)?;
-    tracing::info!("{} rules file(s)", rule_files.len());
-    let metrics = Arc::new(Metrics::new(Vec::new())?);
+    let program = Arc::new(load_rules(args, config)?);
+    let labels = program.rules().iter().map(|rule| RuleLabels {
+        rule: Arc::clone(&rule.name),
+        priority: rule.priority,
+        source: Arc::clone(&rule.source),
+        tags: Arc::clone(&rule.tags),
+    });
+    let metrics = Arc::new(Metrics::new(labels.collect())?);
     let readiness = Readiness::default();
 
     // Before anything is attached: a port in use is a reason not to start at all.
@@ -142,17 +167,32 @@ async fn run_configured(args: &Args, config: &Config) -> Result<ExitCode, RunErr
     let alerts = Dispatcher::start(sinks, renderer, config.outputs_queue_capacity, &metrics)
         .map_err(RunError::system("start a thread"))?;
 
+    let watching = Watching::start(args, config, &program, &metrics, &alerts, &readiness)?;
+    let stop = watching.stop.clone();
+    let mut thread = tokio::task::spawn_blocking(move || watching.thread.join());
+
     let time_limit = async {
         match args.stop_after {
             Some(limit) => tokio::time::sleep(limit).await,
             None => pending().await,
         }
     };
-    tokio::select! {
-        _ = interrupt.recv() => tracing::info!("ending: SIGINT"),
-        _ = terminate.recv() => tracing::info!("ending: SIGTERM"),
-        () = time_limit => tracing::info!("ending: the time limit is reached"),
-    }
+    let ended = tokio::select! {
+        _ = interrupt.recv() => { tracing::info!("ending: SIGINT"); None }
+        _ = terminate.recv() => { tracing::info!("ending: SIGTERM"); None }
+        () = time_limit => { tracing::info!("ending: the time limit is reached"); None }
+        ended = &mut thread => Some(ended),
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            stop.stop()
+                .map_err(RunError::system("stop the matching thread"))?;
+            thread.await
+        }
+    };
+    // Nothing more is recorded; what was, has been matched.
+    drop(watching.sensor);
 
     let unfinished = tokio::task::block_in_place(|| alerts.flush(Instant::now() + FLUSH_TIME));
     for sink in unfinished {
@@ -163,5 +203,201 @@ async fn run_configured(args: &Args, config: &Config) -> Result<ExitCode, RunErr
         // An error would be a panic in the server, which has been printed already.
         let _ = server.await;
     }
+    match ended {
+        Ok(Ok(outcome)) => outcome?,
+        Ok(Err(_)) | Err(_) => return Err(RunError::Defect),
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Loads and compiles the rules; warnings are logged, errors end it.
+fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
+    let sources: Vec<RuleSource> = config
+        .rule_files(&args.rules)?
+        .into_iter()
+        .map(|file| RuleSource {
+            name: file.name,
+            text: file.text,
+        })
+        .collect();
+    let report = rules::load(&sources);
+    let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
+    if !errors.is_empty() {
+        return Err(RunError::Rules(errors.join("\n")));
+    }
+    for warning in report.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let options = CompileOptions {
+        matching: match config.rule_matching {
+            RuleMatching::First => Matching::First,
+            RuleMatching::All => Matching::All,
+        },
+        minimum_priority: config.priority,
+    };
+    let program = Program::compile(&report.rules, options);
+    for rule in program.inert_rules() {
+        tracing::warn!("rule '{rule}' can match none of the events that are delivered so far");
+    }
+    tracing::info!(
+        "{} rules from {} file(s)",
+        program.rules().len(),
+        sources.len()
+    );
+    Ok(program)
+}
+
+/// What the rules ask of the kernel.
+fn wanted(program: &Program, failed_exec: bool) -> Wanted {
+    let events = program.events();
+    let execs = |event| matches!(event, EventType::Execve | EventType::Execveat);
+    let failures: EventSet = events
+        .iter()
+        .filter(|event| program.asks_about_failure(*event) || (failed_exec && execs(*event)))
+        .collect();
+    let opens = |can_write| {
+        let known = knowledge::of_open(can_write);
+        events
+            .iter()
+            .filter(|event| knowledge::is_open(*event))
+            .any(|event| program.can_match(event, &known))
+    };
+    Wanted {
+        events,
+        failures,
+        open_read: opens(false),
+        open_write: opens(true),
+    }
+}
+
+/// The attached sensor and the thread that handles what it records.
+struct Watching {
+    sensor: Sensor,
+    stop: sensor::StopHandle,
+    thread: std::thread::JoinHandle<Result<(), PipelineError>>,
+}
+
+impl Watching {
+    fn start(
+        args: &Args,
+        config: &Config,
+        program: &Arc<Program>,
+        metrics: &Metrics,
+        alerts: &Dispatcher,
+        readiness: &Readiness,
+    ) -> Result<Self, RunError> {
+        let proc_root = config.host_root.join("proc");
+        let options = sensor::Options {
+            process_ring_bytes: config.sensor.process_ring_bytes,
+            event_ring_bytes: config.sensor.event_ring_bytes,
+            wanted: wanted(program, config.sensor.failed_exec),
+            leave_out: (!config.sensor.trace_self).then(|| own_pid(&proc_root)),
+            oldest_ways: config.sensor.oldest_ways,
+        };
+        let (sensor, reader) = Sensor::start(&options)?;
+        if args.print_attached {
+            for probe in sensor.attached() {
+                super::say(&format!("attached: {probe}"));
+            }
+        }
+        // Attached first, scanned then: a process that starts between is told by its event.
+        let mut processes = ProcessTable::new(config.process_table_size.get(), proc_root);
+        let known = processes.scan();
+        tracing::debug!("{known} processes were running");
+        let gauges = Arc::new(PipelineGauges::default());
+        export(metrics, &sensor, &reader, &gauges)?;
+        let drops = sensor.drop_counters();
+        let stop = reader.stop_handle();
+        let pipeline = Pipeline {
+            reader,
+            program: Arc::clone(program),
+            processes,
+            users: Users::new(&config.host_root),
+            alerts: alerts.sender(),
+            counters: metrics.hot(),
+            gauges,
+            hostname: config.hostname.clone(),
+            second_view: config.sensor.second_view,
+            process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
+        };
+        let guard = readiness.fail_on_drop();
+        let thread = std::thread::Builder::new()
+            .name("matching".to_owned())
+            .spawn(move || {
+                let _guard = guard;
+                pipeline.run()
+            })
+            .map_err(RunError::system("start the matching thread"))?;
+        readiness.ready();
+        super::say(&format!(
+            "ready: {} rules, {} programs attached",
+            program.rules().len(),
+            sensor.attached().len()
+        ));
+        Ok(Self {
+            sensor,
+            stop,
+            thread,
+        })
+    }
+}
+
+/// Our process id in the pid namespace of this procfs: the host's, when we run in a container.
+fn own_pid(proc_root: &std::path::Path) -> Pid {
+    let link = std::fs::read_link(proc_root.join("self")).ok();
+    let pid = link.and_then(|link| link.to_str()?.parse().ok());
+    Pid(pid.unwrap_or_else(std::process::id))
+}
+
+/// Exports what the sensor and the pipeline count.
+fn export(
+    metrics: &Metrics,
+    sensor: &Sensor,
+    reader: &Reader,
+    gauges: &Arc<PipelineGauges>,
+) -> Result<(), RunError> {
+    let drops = sensor.drop_counters();
+    let of_pipeline = Arc::clone(gauges);
+    metrics.register(&DROPS, move || {
+        let undecodable = Sample::count(["undecodable".to_owned()], of_pipeline.undecodable.get());
+        match drops.read() {
+            Ok(drops) => drops
+                .by_cause()
+                .map(|(cause, count)| Sample::count([cause], count))
+                .chain([undecodable])
+                .collect(),
+            Err(error) => {
+                tracing::error!(%error, "cannot read the drop counters");
+                vec![undecodable]
+            }
+        }
+    })?;
+    let usage = reader.usage();
+    let sizes = usage.clone();
+    metrics.register(&RING_USED_BYTES, move || {
+        usage
+            .rings()
+            .map(|(ring, used, _)| Sample::count([ring.to_owned()], used))
+            .to_vec()
+    })?;
+    metrics.register(&RING_SIZE_BYTES, move || {
+        sizes
+            .rings()
+            .map(|(ring, _, size)| Sample::count([ring.to_owned()], size))
+            .to_vec()
+    })?;
+    let single = |read: fn(&PipelineGauges) -> &HotCounter| {
+        let gauges = Arc::clone(gauges);
+        move || vec![Sample::count([], read(&gauges).get())]
+    };
+    metrics.register(&PROCESS_TABLE_ENTRIES, single(|gauges| &gauges.processes))?;
+    metrics.register(&PROCESS_TABLE_EVICTIONS, single(|gauges| &gauges.evictions))?;
+    let gauges = Arc::clone(gauges);
+    metrics.register(&PROCESS_TABLE_MISSES, move || {
+        vec![
+            Sample::count(["true".to_owned()], gauges.misses_in_proc.get()),
+            Sample::count(["false".to_owned()], gauges.misses_degraded.get()),
+        ]
+    })?;
+    Ok(())
 }

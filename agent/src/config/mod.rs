@@ -111,6 +111,9 @@ pub struct Sensor {
     pub second_view: bool,
     /// `trace_self`: do not leave the agent's own events out. Default false.
     pub trace_self: bool,
+    /// `oldest_ways`: read the kernel as on 5.8 even where better ways exist, to compare the two.
+    /// Default false.
+    pub oldest_ways: bool,
 }
 
 impl Default for Sensor {
@@ -121,6 +124,7 @@ impl Default for Sensor {
             failed_exec: false,
             second_view: true,
             trace_self: false,
+            oldest_ways: false,
         }
     }
 }
@@ -343,6 +347,7 @@ fn read_sensor(mut section: Section<'_>) -> Sensor {
         failed_exec: section.switch("failed_exec", default.failed_exec),
         second_view: section.switch("second_view", default.second_view),
         trace_self: section.switch("trace_self", default.trace_self),
+        oldest_ways: section.switch("oldest_ways", default.oldest_ways),
     };
     section.finish();
     sensor

@@ -121,6 +121,7 @@ static_fields:
             failed_exec: true,
             second_view: false,
             trace_self: true,
+            oldest_ways: false,
         }
     );
     assert_eq!(config.process_table_size.get(), 5000);

@@ -198,7 +198,7 @@ impl ContainerTable {
 
 /// No cgroup, or the root of the hierarchy, whose directory has inode 1.
 fn is_root(cgroup: CgroupId) -> bool {
-    cgroup.0 <= 1
+    cgroup.0 & !agent_ebpf::CGROUP_V1 <= 1
 }
 
 #[cfg(test)]

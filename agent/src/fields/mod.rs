@@ -3,7 +3,28 @@
 //! [`registry`] says which fields there are, of which type and with which argument. The other
 //! modules, one a class, say how a value is computed.
 
+mod connection;
+mod container;
+mod context;
+mod errno;
+mod evt;
+mod fd;
+mod flags;
+mod path_text;
+mod proc;
 pub mod registry;
+mod user;
 mod value;
 
+pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};
+pub use fd::file_names;
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};
+
+/// How the field of this name is computed; `None` for a field that has no value yet.
+pub fn extractor(name: &str) -> Option<Extractor> {
+    evt::extractor(name)
+        .or_else(|| proc::extractor(name))
+        .or_else(|| fd::extractor(name))
+        .or_else(|| user::extractor(name))
+        .or_else(|| container::extractor(name))
+}

@@ -74,7 +74,10 @@ pub enum Format {
 
 /// One field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent properties, named by Falco's flags")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent properties, named by Falco's flags"
+)]
 pub struct FieldDefinition {
     /// The name, without an argument.
     pub name: &'static str,
@@ -200,7 +203,9 @@ pub enum FieldError {
 
 /// `; did you mean 'x'?` or nothing.
 pub(crate) fn did_you_mean(suggestion: &Option<String>) -> String {
-    suggestion.as_ref().map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
+    suggestion
+        .as_ref()
+        .map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
 }
 
 /// The name that is nearest to `wanted`, if any is near.
@@ -257,7 +262,8 @@ pub fn scan(text: &str) -> usize {
             Some(quote @ (b'"' | b'\'')) => {
                 inner[1..].find(char::from(*quote)).map(|quote| quote + 2)
             }
-            _ => inner.find(|character: char| "][\"'".contains(character) || character.is_whitespace()),
+            _ => inner
+                .find(|character: char| "][\"'".contains(character) || character.is_whitespace()),
         };
         if let Some(closing) = closing
             && inner.as_bytes().get(closing) == Some(&b']')
@@ -294,7 +300,9 @@ pub fn parse(text: &str) -> Result<(FieldUse, &'static FieldDefinition), FieldEr
     let argument = match (dotted, bracket) {
         (Some(key), None) => FieldArgument::Key(key.to_owned()),
         (None, Some(rest)) => {
-            let inner = rest.strip_suffix(']').ok_or(FieldError::Unclosed(definition.name))?;
+            let inner = rest
+                .strip_suffix(']')
+                .ok_or(FieldError::Unclosed(definition.name))?;
             bracket_argument(inner)
         }
         (None, None) => FieldArgument::None,
@@ -317,7 +325,13 @@ pub fn parse(text: &str) -> Result<(FieldUse, &'static FieldDefinition), FieldEr
         }
         (Argument::Required, _) => {}
     }
-    Ok((FieldUse { name: definition.name, argument }, definition))
+    Ok((
+        FieldUse {
+            name: definition.name,
+            argument,
+        },
+        definition,
+    ))
 }
 
 fn bracket_argument(inner: &str) -> FieldArgument {
@@ -350,7 +364,11 @@ mod tests {
             ("evt.arg.flags", "evt.arg", key("flags")),
             ("evt.arg[1]", "evt.arg", FieldArgument::Index(1)),
             ("proc.env[HOME]", "proc.env", key("HOME")),
-            ("container.label[\"a.b/c\"]", "container.label", key("a.b/c")),
+            (
+                "container.label[\"a.b/c\"]",
+                "container.label",
+                key("a.b/c"),
+            ),
         ] {
             let (found, _) = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!((found.name, found.argument), (name, argument), "{text}");
@@ -360,11 +378,23 @@ mod tests {
     #[test]
     fn what_is_no_field_is_explained() {
         for (text, expected) in [
-            ("proc.nam", "unknown field 'proc.nam'; did you mean 'proc.name'?"),
+            (
+                "proc.nam",
+                "unknown field 'proc.nam'; did you mean 'proc.name'?",
+            ),
             ("proc.name[1]", "field 'proc.name' takes no argument"),
-            ("proc.name.x", "unknown field 'proc.name.x'; did you mean 'proc.pname'?"),
-            ("evt.arg", "field 'evt.arg' needs an argument, such as evt.arg[1] or evt.arg.name"),
-            ("evt.arg.flag", "no event has a parameter 'flag'; did you mean 'flags'?"),
+            (
+                "proc.name.x",
+                "unknown field 'proc.name.x'; did you mean 'proc.pname'?",
+            ),
+            (
+                "evt.arg",
+                "field 'evt.arg' needs an argument, such as evt.arg[1] or evt.arg.name",
+            ),
+            (
+                "evt.arg.flag",
+                "no event has a parameter 'flag'; did you mean 'flags'?",
+            ),
             ("nothing.like.it", "unknown field 'nothing.like.it'"),
         ] {
             let error = parse(text).expect_err(text).to_string();

@@ -101,7 +101,10 @@ pub enum Right {
 
 /// How a field is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is named after its spelling in `Operator::ALL`")]
+#[expect(
+    missing_docs,
+    reason = "each is named after its spelling in `Operator::ALL`"
+)]
 pub enum Operator {
     Exists,
     LessOrEqual,
@@ -153,15 +156,19 @@ impl Operator {
     pub fn spelling(self) -> &'static str {
         match self {
             Self::Equal => "=",
-            other => {
-                Self::ALL.iter().find(|(_, operator)| *operator == other).map_or("", |(text, _)| text)
-            }
+            other => Self::ALL
+                .iter()
+                .find(|(_, operator)| *operator == other)
+                .map_or("", |(text, _)| text),
         }
     }
 
     /// `<`, `<=`, `>`, `>=`: takes a number.
     pub fn is_ordering(self) -> bool {
-        matches!(self, Self::LessOrEqual | Self::Less | Self::GreaterOrEqual | Self::Greater)
+        matches!(
+            self,
+            Self::LessOrEqual | Self::Less | Self::GreaterOrEqual | Self::Greater
+        )
     }
 
     /// `in`, `intersects`, `pmatch`: takes a list.
@@ -183,8 +190,11 @@ pub enum Modifier {
 
 impl Modifier {
     /// Every modifier with its spelling.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("oneof", Self::OneOf), ("anyof", Self::AnyOf), ("allof", Self::AllOf)];
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("oneof", Self::OneOf),
+        ("anyof", Self::AnyOf),
+        ("allof", Self::AllOf),
+    ];
 
     fn spelling(self) -> &'static str {
         match self {
@@ -250,7 +260,11 @@ impl fmt::Display for Operand {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(name) => formatter.write_str(&name.text),
-            Self::Transformer { name, arguments, index } => {
+            Self::Transformer {
+                name,
+                arguments,
+                index,
+            } => {
                 write!(formatter, "{}({})", name.text, Arguments(arguments))?;
                 match index {
                     Some(index) => write!(formatter, "[{index}]"),

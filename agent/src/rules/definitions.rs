@@ -92,26 +92,28 @@ impl Definitions {
     }
 
     /// Remembers where an item was defined last.
-    pub(super) fn place(
-        &mut self,
-        kind: &'static str,
-        name: &str,
-        file: &str,
-        position: Position,
-    ) {
-        self.places.insert((kind, name.to_owned()), (file.to_owned(), position));
+    pub(super) fn place(&mut self, kind: &'static str, name: &str, file: &str, position: Position) {
+        self.places
+            .insert((kind, name.to_owned()), (file.to_owned(), position));
     }
 
     /// Where an item was defined last.
     pub(super) fn place_of(&self, kind: &'static str, name: &str) -> (String, Position) {
-        self.places.get(&(kind, name.to_owned())).cloned().unwrap_or_default()
+        self.places
+            .get(&(kind, name.to_owned()))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The names of all items of a kind.
     pub(super) fn names(&self, kind: &str) -> Vec<&str> {
         match kind {
             "list" => self.lists.iter().map(|list| list.name.as_str()).collect(),
-            "macro" => self.macros.iter().map(|known| known.name.as_str()).collect(),
+            "macro" => self
+                .macros
+                .iter()
+                .map(|known| known.name.as_str())
+                .collect(),
             _ => self.rules.iter().map(|rule| rule.name.as_str()).collect(),
         }
     }

@@ -19,7 +19,10 @@ enum Fields {
     /// One field, compared with a flat list of values.
     One { field: String, operator: String },
     /// Some fields, compared with tuples of values.
-    Several { fields: Vec<String>, operators: Vec<String> },
+    Several {
+        fields: Vec<String>,
+        operators: Vec<String>,
+    },
 }
 
 /// Makes a finding at a position.
@@ -49,16 +52,23 @@ pub(super) fn collect(
         };
         if seen.contains(&name) {
             let message = format!("the name '{name}' is used twice");
-            findings.push(*report(Code::ExceptionNameNotUnique, item.position, message));
+            findings.push(*report(
+                Code::ExceptionNameNotUnique,
+                item.position,
+                message,
+            ));
         }
         seen.push(name);
         let values = item.get("values");
-        let existing = exceptions.iter_mut().find(|exception| exception.name == name);
+        let existing = exceptions
+            .iter_mut()
+            .find(|exception| exception.name == name);
         match (existing, is_append) {
             (Some(exception), true) => {
                 if item.get("fields").is_some() || item.get("comps").is_some() {
-                    let message =
-                        format!("the exception '{name}' is there already: only values can be added");
+                    let message = format!(
+                        "the exception '{name}' is there already: only values can be added"
+                    );
                     return Err(report(Code::Validate, item.position, message));
                 }
                 match values {
@@ -82,8 +92,14 @@ pub(super) fn collect(
                     ));
                 }
                 let fields = read_fields(name, item, report)?;
-                let values = values.map_or(Ok(Vec::new()), |values| read_values(&fields, values, report))?;
-                exceptions.push(Exception { name: name.to_owned(), fields, values });
+                let values = values.map_or(Ok(Vec::new()), |values| {
+                    read_values(&fields, values, report)
+                })?;
+                exceptions.push(Exception {
+                    name: name.to_owned(),
+                    fields,
+                    values,
+                });
             }
         }
     }
@@ -93,7 +109,10 @@ pub(super) fn collect(
 fn read_fields(name: &str, item: &Node, report: Report<'_>) -> Result<Fields, Fatal> {
     let error = |position, message| Err(report(Code::Validate, position, message));
     let Some(fields) = item.get("fields") else {
-        return error(item.position, format!("the exception '{name}' needs 'fields'"));
+        return error(
+            item.position,
+            format!("the exception '{name}' needs 'fields'"),
+        );
     };
     let comps = item.get("comps");
     if let Some(field) = fields.scalar() {
@@ -102,7 +121,8 @@ fn read_fields(name: &str, item: &Node, report: Report<'_>) -> Result<Fields, Fa
             Some(comps) => match comps.scalar() {
                 Some(operator) => operator,
                 None => {
-                    let message = "'fields' is one field, so 'comps' has to be one operator".to_owned();
+                    let message =
+                        "'fields' is one field, so 'comps' has to be one operator".to_owned();
                     return error(comps.position, message);
                 }
             },
@@ -114,25 +134,40 @@ fn read_fields(name: &str, item: &Node, report: Report<'_>) -> Result<Fields, Fa
             );
             return error(position, message);
         }
-        return Ok(Fields::One { field: field.to_owned(), operator: operator.to_owned() });
+        return Ok(Fields::One {
+            field: field.to_owned(),
+            operator: operator.to_owned(),
+        });
     }
     let texts = |node: &Node| -> Option<Vec<String>> {
-        node.list()?.iter().map(|item| item.scalar().map(str::to_owned)).collect()
+        node.list()?
+            .iter()
+            .map(|item| item.scalar().map(str::to_owned))
+            .collect()
     };
     let Some(names) = texts(fields) else {
-        return error(fields.position, "'fields' has to be a field or a list of fields".to_owned());
+        return error(
+            fields.position,
+            "'fields' has to be a field or a list of fields".to_owned(),
+        );
     };
     let operators = match comps {
         None => vec!["=".to_owned(); names.len()],
         Some(comps) => match texts(comps).filter(|operators| operators.len() == names.len()) {
             Some(operators) => operators,
             None => {
-                let message = format!("'comps' has to be a list of {} operators, one a field", names.len());
+                let message = format!(
+                    "'comps' has to be a list of {} operators, one a field",
+                    names.len()
+                );
                 return error(comps.position, message);
             }
         },
     };
-    Ok(Fields::Several { fields: names, operators })
+    Ok(Fields::Several {
+        fields: names,
+        operators,
+    })
 }
 
 fn takes_list(operator: &str) -> bool {
@@ -147,7 +182,12 @@ fn read_values(fields: &Fields, values: &Node, report: Report<'_>) -> Result<Vec
     let items = match &values.value {
         Value::Null => return Ok(Vec::new()),
         Value::List(items) => items,
-        _ => return Err(error(values.position, format!("'values' has to be a list, and is {}", values.kind()))),
+        _ => {
+            return Err(error(
+                values.position,
+                format!("'values' has to be a list, and is {}", values.kind()),
+            ));
+        }
     };
     match fields {
         Fields::One { .. } => items
@@ -156,39 +196,61 @@ fn read_values(fields: &Fields, values: &Node, report: Report<'_>) -> Result<Vec
                 Some(text) => Ok(quoted(text)),
                 None => Err(error(
                     item.position,
-                    "'fields' is one field, so 'values' has to be a list of single values".to_owned(),
+                    "'fields' is one field, so 'values' has to be a list of single values"
+                        .to_owned(),
                 )),
             })
             .collect(),
         Fields::Several { fields, operators } => {
-            let tuple = |item: &Node| {
-                let Some(tuple) = item.list().filter(|tuple| tuple.len() == fields.len()) else {
-                    let message = format!("expected a list of {} values, one a field", fields.len());
-                    return Err(error(item.position, message));
-                };
-                let parts = fields.iter().zip(operators).zip(tuple).map(|((field, operator), value)| {
-                    let value = match &value.value {
-                        Value::List(items) => {
-                            let items: Option<Vec<String>> =
-                                items.iter().map(|item| item.scalar().map(quoted)).collect();
-                            let Some(items) = items else {
-                                return Err(error(value.position, "expected single values".to_owned()));
-                            };
-                            format!("({})", items.join(", "))
-                        }
-                        Value::Scalar(text, _) if takes_list(operator) && !text.starts_with('(') => {
-                            format!("({})", quoted(text))
-                        }
-                        Value::Scalar(text, _) => {
-                            if text.starts_with('(') { text.clone() } else { quoted(text) }
-                        }
-                        _ => return Err(error(value.position, "expected a value".to_owned())),
+            let tuple =
+                |item: &Node| {
+                    let Some(tuple) = item.list().filter(|tuple| tuple.len() == fields.len())
+                    else {
+                        let message =
+                            format!("expected a list of {} values, one a field", fields.len());
+                        return Err(error(item.position, message));
                     };
-                    Ok(format!("{field} {operator} {value}"))
-                });
-                let parts: Vec<String> = parts.collect::<Result<_, _>>()?;
-                Ok(format!("({})", parts.join(" and ")))
-            };
+                    let parts = fields.iter().zip(operators).zip(tuple).map(
+                        |((field, operator), value)| {
+                            let value = match &value.value {
+                                Value::List(items) => {
+                                    let items: Option<Vec<String>> = items
+                                        .iter()
+                                        .map(|item| item.scalar().map(quoted))
+                                        .collect();
+                                    let Some(items) = items else {
+                                        return Err(error(
+                                            value.position,
+                                            "expected single values".to_owned(),
+                                        ));
+                                    };
+                                    format!("({})", items.join(", "))
+                                }
+                                Value::Scalar(text, _)
+                                    if takes_list(operator) && !text.starts_with('(') =>
+                                {
+                                    format!("({})", quoted(text))
+                                }
+                                Value::Scalar(text, _) => {
+                                    if text.starts_with('(') {
+                                        text.clone()
+                                    } else {
+                                        quoted(text)
+                                    }
+                                }
+                                _ => {
+                                    return Err(error(
+                                        value.position,
+                                        "expected a value".to_owned(),
+                                    ));
+                                }
+                            };
+                            Ok(format!("{field} {operator} {value}"))
+                        },
+                    );
+                    let parts: Vec<String> = parts.collect::<Result<_, _>>()?;
+                    Ok(format!("({})", parts.join(" and ")))
+                };
             items.iter().map(tuple).collect()
         }
     }

@@ -4,8 +4,8 @@
 //! match what is known of it. Whatever is not known counts as possible, so nothing is missed.
 
 use super::matcher::{Matcher, NumberTest};
-use super::test::{Check, Test};
 use super::operand::CompiledOperand;
+use super::test::{Check, Test};
 use crate::event::EventType;
 use crate::fields::{FieldArgument, FieldUse, Value};
 
@@ -27,7 +27,8 @@ pub type Knowledge<'k> = &'k dyn Fn(&FieldUse) -> Known;
 
 /// Whether a test holds; `None` if that depends on what is not known.
 pub(super) fn judge(test: &Test, knowledge: Knowledge<'_>) -> Option<bool> {
-    let (CompiledOperand::Field(field), Check::Literals(matcher)) = (&test.left, &test.check) else {
+    let (CompiledOperand::Field(field), Check::Literals(matcher)) = (&test.left, &test.check)
+    else {
         return None;
     };
     judge_matcher(matcher, &knowledge(field))

@@ -45,7 +45,10 @@ impl<'t> Lexer<'t> {
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> SyntaxError {
-        SyntaxError { message: message.into(), offset: self.position }
+        SyntaxError {
+            message: message.into(),
+            offset: self.position,
+        }
     }
 
     /// Skips blanks; whether there were any.
@@ -79,7 +82,9 @@ impl<'t> Lexer<'t> {
     /// Takes as many characters as satisfy `wanted`.
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
         let rest = self.rest();
-        let end = rest.find(|character| !wanted(character)).unwrap_or(rest.len());
+        let end = rest
+            .find(|character| !wanted(character))
+            .unwrap_or(rest.len());
         self.position += end;
         &rest[..end]
     }
@@ -96,7 +101,10 @@ impl<'t> Lexer<'t> {
 
     /// A letter, then letters, digits and underscores.
     pub(super) fn identifier(&mut self) -> Option<&'t str> {
-        if !self.rest().starts_with(|first: char| first.is_ascii_alphabetic()) {
+        if !self
+            .rest()
+            .starts_with(|first: char| first.is_ascii_alphabetic())
+        {
             return None;
         }
         Some(self.take_while(|character| character.is_ascii_alphanumeric() || character == '_'))
@@ -124,8 +132,9 @@ impl<'t> Lexer<'t> {
         let rest = self.rest();
         let hex = rest.strip_prefix("0x").or_else(|| rest.strip_prefix("0X"));
         if let Some(digits) = hex {
-            let length =
-                digits.find(|digit: char| !digit.is_ascii_hexdigit()).unwrap_or(digits.len());
+            let length = digits
+                .find(|digit: char| !digit.is_ascii_hexdigit())
+                .unwrap_or(digits.len());
             if length > 0 {
                 self.position += 2 + length;
                 return Some(&rest[..2 + length]);
@@ -165,7 +174,12 @@ impl<'t> Lexer<'t> {
 
     /// A text in quotes, its escapes resolved.
     pub(super) fn quoted(&mut self) -> Result<Option<String>, SyntaxError> {
-        let Some(quote) = self.rest().chars().next().filter(|first| "\"'".contains(*first)) else {
+        let Some(quote) = self
+            .rest()
+            .chars()
+            .next()
+            .filter(|first| "\"'".contains(*first))
+        else {
             return Ok(None);
         };
         let opening = self.position;
@@ -211,7 +225,10 @@ impl<'t> Lexer<'t> {
     }
 
     fn hexadecimal(&mut self, escape: usize) -> Result<char, SyntaxError> {
-        let digits = self.rest().get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let digits = self
+            .rest()
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match digits {
             Some(0) => Err(SyntaxError {
                 message: "a value cannot hold a NUL byte".to_owned(),

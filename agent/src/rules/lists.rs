@@ -71,8 +71,7 @@ fn replace_word(text: &str, word: &str, replacement: &str) -> (String, bool) {
         let bytes = rest.as_bytes();
         let preceding = if found == 0 { before } else { bytes[found - 1] };
         let end = found + word.len();
-        let delimited = is_delimiter(preceding)
-            && bytes.get(end).copied().is_none_or(is_delimiter);
+        let delimited = is_delimiter(preceding) && bytes.get(end).copied().is_none_or(is_delimiter);
         out.push_str(&rest[..found]);
         rest = &rest[end..];
         before = *word.as_bytes().last().unwrap_or(&b' ');

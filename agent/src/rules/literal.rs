@@ -9,13 +9,18 @@ use crate::fields::registry::FieldType;
 /// Falco; here the message says what to write.
 pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, String> {
     if field_type == FieldType::Text {
-        return Err(format!("the field is text, and '{text}' a number: compare it with val(...)"));
+        return Err(format!(
+            "the field is text, and '{text}' a number: compare it with val(...)"
+        ));
     }
     if text.starts_with("0x") || text.starts_with("0X") {
-        return Err(format!("'{text}' is not a valid number: write it in decimal"));
+        return Err(format!(
+            "'{text}' is not a valid number: write it in decimal"
+        ));
     }
-    let number: i128 =
-        text.parse().map_err(|_| format!("'{text}' is not a valid number: expected digits"))?;
+    let number: i128 = text
+        .parse()
+        .map_err(|_| format!("'{text}' is not a valid number: expected digits"))?;
     let fits = match field_type {
         FieldType::Int => i64::try_from(number).is_ok(),
         FieldType::Port => u16::try_from(number).is_ok(),
@@ -25,8 +30,15 @@ pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, St
         return Err(format!("'{text}' is too large for this field"));
     }
     // A negative literal for an unsigned field wraps, as in Falco.
-    let is_signed = matches!(field_type, FieldType::Int | FieldType::Double | FieldType::Dynamic);
-    Ok(if number < 0 && !is_signed { number + (1 << 64) } else { number })
+    let is_signed = matches!(
+        field_type,
+        FieldType::Int | FieldType::Double | FieldType::Dynamic
+    );
+    Ok(if number < 0 && !is_signed {
+        number + (1 << 64)
+    } else {
+        number
+    })
 }
 
 /// A port: its number, or the name of a service as /etc/services has it.
@@ -72,11 +84,15 @@ impl Network {
     pub(super) fn contains(self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                let mask = u32::MAX
+                    .checked_shl(32 - u32::from(self.prefix))
+                    .unwrap_or(0);
                 network.to_bits() & mask == address.to_bits() & mask
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+                let mask = u128::MAX
+                    .checked_shl(128 - u32::from(self.prefix))
+                    .unwrap_or(0);
                 network.to_bits() & mask == address.to_bits() & mask
             }
             _ => false,
@@ -88,7 +104,8 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || format!("'{text}' is no network: expected one such as 10.0.0.0/8 or fd00::/8");
+        let expected =
+            || format!("'{text}' is no network: expected one such as 10.0.0.0/8 or fd00::/8");
         let (address, prefix) = text.split_once('/').ok_or_else(expected)?;
         let address: IpAddr = address
             .parse::<Ipv4Addr>()
@@ -96,7 +113,11 @@ impl FromStr for Network {
             .or_else(|_| address.parse::<Ipv6Addr>().map(IpAddr::V6))
             .map_err(|_| expected())?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.parse().ok().filter(|prefix| *prefix <= longest).ok_or_else(expected)?;
+        let prefix = prefix
+            .parse()
+            .ok()
+            .filter(|prefix| *prefix <= longest)
+            .ok_or_else(expected)?;
         Ok(Self { address, prefix })
     }
 }
@@ -134,7 +155,11 @@ mod tests {
             ("::1/128", "::2", false),
         ] {
             let network: Network = network.parse().unwrap();
-            assert_eq!(network.contains(address.parse().unwrap()), expected, "{network:?} {address}");
+            assert_eq!(
+                network.contains(address.parse().unwrap()),
+                expected,
+                "{network:?} {address}"
+            );
         }
         for text in ["10.0.0.0", "10.0.0.0/33", "x/8", "::/129", "10.0.0.0/"] {
             assert!(text.parse::<Network>().is_err(), "{text}");

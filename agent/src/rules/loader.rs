@@ -37,7 +37,11 @@ pub fn load(sources: &[RuleSource]) -> LoadReport {
             return loader.report;
         }
     }
-    let Loader { definitions, mut report, .. } = loader;
+    let Loader {
+        definitions,
+        mut report,
+        ..
+    } = loader;
     match resolve::resolve(definitions, &mut report.findings) {
         Ok(rules) => report.rules = rules,
         Err(finding) => report.findings.push(*finding),
@@ -111,7 +115,14 @@ impl Loader {
         item: Option<(&'static str, String)>,
         message: String,
     ) -> Fatal {
-        Box::new(Finding { code, message, file: self.file.clone(), position, item, excerpt: None })
+        Box::new(Finding {
+            code,
+            message,
+            file: self.file.clone(),
+            position,
+            item,
+            excerpt: None,
+        })
     }
 
     fn warn(
@@ -127,7 +138,10 @@ impl Loader {
 
     fn item(&mut self, item: &Node) -> Result<(), Fatal> {
         let Value::Map(entries) = &item.value else {
-            let message = format!("expected an item such as '- rule: ...', and found {}", item.kind());
+            let message = format!(
+                "expected an item such as '- rule: ...', and found {}",
+                item.kind()
+            );
             return Err(self.finding(Code::YamlValidate, item.position, None, message));
         };
         // In Falco's order: an item with two of these keys is taken for the first.
@@ -150,20 +164,29 @@ impl Loader {
             for (key, position, _) in entries {
                 if !keys.contains(&key.as_str()) {
                     let suggestion = nearest(key, keys.iter().copied());
-                    let message =
-                        format!("unknown key '{key}' is ignored{}", did_you_mean(&suggestion));
+                    let message = format!(
+                        "unknown key '{key}' is ignored{}",
+                        did_you_mean(&suggestion)
+                    );
                     let item = Some((kind, name.to_owned()));
                     self.warn(Code::UnknownKey, *position, item, message);
                 }
             }
-            let item = Item { node: item, kind, name: name.to_owned() };
+            let item = Item {
+                node: item,
+                kind,
+                name: name.to_owned(),
+            };
             return match kind {
                 "list" => self.list(&item),
                 "macro" => self.macro_item(&item),
                 _ => self.rule(&item),
             };
         }
-        let first = entries.first().map_or("", |(key, _, _)| key.as_str()).to_owned();
+        let first = entries
+            .first()
+            .map_or("", |(key, _, _)| key.as_str())
+            .to_owned();
         let message = format!("unknown item '{first}' is ignored: expected rule, macro or list");
         self.warn(Code::UnknownItem, item.position, None, message);
         Ok(())
@@ -175,7 +198,11 @@ impl Loader {
             [number] => number.parse::<u64>().ok(),
             ["0", minor, patch] if patch.parse::<u64>().is_ok() => minor.parse().ok(),
             // Another major version is not compatible with ours, which is 0.
-            [major, minor, patch] if [major, minor, patch].iter().all(|n| n.parse::<u64>().is_ok()) => {
+            [major, minor, patch]
+                if [major, minor, patch]
+                    .iter()
+                    .all(|n| n.parse::<u64>().is_ok()) =>
+            {
                 Some(u64::MAX)
             }
             _ => None,
@@ -201,15 +228,25 @@ impl Loader {
     /// The agent stands for the container plugin; of others it knows nothing.
     fn required_plugin_versions(&mut self, plugins: &Node) -> Result<(), Fatal> {
         for plugin in plugins.list().unwrap_or_default() {
-            let alternatives =
-                plugin.get("alternatives").and_then(Node::list).unwrap_or_default();
+            let alternatives = plugin
+                .get("alternatives")
+                .and_then(Node::list)
+                .unwrap_or_default();
             let names = std::iter::once(plugin).chain(alternatives);
             let is_met = names.into_iter().any(|candidate| {
-                let text = |key| candidate.get(key).and_then(Node::scalar).unwrap_or_default();
+                let text = |key| {
+                    candidate
+                        .get(key)
+                        .and_then(Node::scalar)
+                        .unwrap_or_default()
+                };
                 text("name") == "container" && is_container_version(text("version"))
             });
             if !is_met {
-                let name = plugin.get("name").and_then(Node::scalar).unwrap_or_default();
+                let name = plugin
+                    .get("name")
+                    .and_then(Node::scalar)
+                    .unwrap_or_default();
                 return Err(self.finding(
                     Code::Validate,
                     plugin.position,
@@ -226,16 +263,21 @@ impl Loader {
 
     fn list(&mut self, item: &Item<'_>) -> Result<(), Fatal> {
         let position = item.node.position;
-        let missing = || self.finding(
-            Code::YamlValidate,
-            position,
-            item.location(),
-            "the list needs 'items'".to_owned(),
-        );
+        let missing = || {
+            self.finding(
+                Code::YamlValidate,
+                position,
+                item.location(),
+                "the list needs 'items'".to_owned(),
+            )
+        };
         let items = item.node.get("items").ok_or_else(missing)?;
         let items: Option<Vec<String>> = match &items.value {
             Value::Null => Some(Vec::new()),
-            Value::List(items) => items.iter().map(|item| item.scalar().map(str::to_owned)).collect(),
+            Value::List(items) => items
+                .iter()
+                .map(|item| item.scalar().map(str::to_owned))
+                .collect(),
             _ => None,
         };
         let Some(items) = items else {
@@ -252,7 +294,11 @@ impl Loader {
             self.warn(Code::InvalidListName, position, item.location(), message);
         }
         let now = self.definitions.tick();
-        let existing = self.definitions.lists.iter_mut().find(|list| list.name == item.name);
+        let existing = self
+            .definitions
+            .lists
+            .iter_mut()
+            .find(|list| list.name == item.name);
         match (existing, append) {
             (Some(list), true) => {
                 list.items.extend(items);
@@ -271,7 +317,8 @@ impl Loader {
                 used: false,
             }),
         }
-        self.definitions.place("list", &item.name, &self.file, position);
+        self.definitions
+            .place("list", &item.name, &self.file, position);
         Ok(())
     }
 
@@ -286,8 +333,13 @@ impl Loader {
             )
         })?;
         let append = self.is_append(item, &["condition"])?.contains("condition");
-        let is_identifier = item.name.starts_with(|first: char| first.is_ascii_alphabetic())
-            && item.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_identifier = item
+            .name
+            .starts_with(|first: char| first.is_ascii_alphabetic())
+            && item
+                .name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_identifier {
             let message = "the name has characters that a condition cannot hold".to_owned();
             self.warn(Code::InvalidMacroName, position, item.location(), message);
@@ -295,7 +347,8 @@ impl Loader {
         if !self.definitions.define_macro(&item.name, condition, append) {
             return Err(self.nothing_to_append_to(item));
         }
-        self.definitions.place("macro", &item.name, &self.file, position);
+        self.definitions
+            .place("macro", &item.name, &self.file, position);
         Ok(())
     }
 
@@ -327,7 +380,12 @@ impl Loader {
             return self.enabled_switch(item);
         }
         let mut rule = if is_change {
-            match self.definitions.rules.iter().find(|rule| rule.name == item.name) {
+            match self
+                .definitions
+                .rules
+                .iter()
+                .find(|rule| rule.name == item.name)
+            {
                 Some(rule) => rule.clone(),
                 None => return Err(self.nothing_to_append_to(item)),
             }
@@ -335,7 +393,8 @@ impl Loader {
             self.new_rule(item)?
         };
         if is_change {
-            let appends = |key: &str| appended.contains(key) || (legacy && item.node.get(key).is_some());
+            let appends =
+                |key: &str| appended.contains(key) || (legacy && item.node.get(key).is_some());
             if let Some(text) = self.text(item, "condition")? {
                 if appends("condition") {
                     rule.condition.append(&text);
@@ -374,16 +433,22 @@ impl Loader {
         if let Some(exceptions) = item.node.get("exceptions") {
             let file = self.file.clone();
             let findings = &mut self.report.findings;
-            exceptions::collect(&mut rule.exceptions, exceptions, is_change, findings, &|code, position, message| {
-                Box::new(Finding {
-                    code,
-                    message,
-                    file: file.clone(),
-                    position,
-                    item: item.location(),
-                    excerpt: None,
-                })
-            })?;
+            exceptions::collect(
+                &mut rule.exceptions,
+                exceptions,
+                is_change,
+                findings,
+                &|code, position, message| {
+                    Box::new(Finding {
+                        code,
+                        message,
+                        file: file.clone(),
+                        position,
+                        item: item.location(),
+                        excerpt: None,
+                    })
+                },
+            )?;
         }
         for (key, place) in [
             ("enabled", &mut rule.enabled),
@@ -400,18 +465,27 @@ impl Loader {
                     Code::Validate,
                     position,
                     item.location(),
-                    format!("the rule's source is '{}' and cannot become '{source}'", rule.source),
+                    format!(
+                        "the rule's source is '{}' and cannot become '{source}'",
+                        rule.source
+                    ),
                 ));
             }
             source.clone_into(&mut rule.source);
         }
-        let existing = self.definitions.rules.iter_mut().find(|rule| rule.name == item.name);
+        let existing = self
+            .definitions
+            .rules
+            .iter_mut()
+            .find(|rule| rule.name == item.name);
         match existing {
             // In place: a replaced rule keeps its turn.
             Some(existing) if is_change => *existing = rule,
             Some(existing) if existing.source != rule.source => {
-                let message =
-                    format!("the rule's source is '{}' and cannot become '{}'", existing.source, rule.source);
+                let message = format!(
+                    "the rule's source is '{}' and cannot become '{}'",
+                    existing.source, rule.source
+                );
                 return Err(self.finding(Code::Validate, position, item.location(), message));
             }
             Some(existing) => *existing = rule,
@@ -461,12 +535,22 @@ impl Loader {
                 "the rule needs condition, output, desc and priority; or 'enabled' alone, for a rule that is there".to_owned(),
             ));
         };
-        match self.definitions.rules.iter_mut().find(|rule| rule.name == item.name) {
+        match self
+            .definitions
+            .rules
+            .iter_mut()
+            .find(|rule| rule.name == item.name)
+        {
             Some(rule) => rule.enabled = enabled,
             None => return Err(self.nothing_to_append_to(item)),
         }
         let message = "an item with 'enabled' alone: write override: {enabled: replace}".to_owned();
-        self.warn(Code::DeprecatedItem, item.node.position, item.location(), message);
+        self.warn(
+            Code::DeprecatedItem,
+            item.node.position,
+            item.location(),
+            message,
+        );
         Ok(())
     }
 
@@ -475,26 +559,41 @@ impl Loader {
         let text = node.and_then(Node::scalar).unwrap_or_default();
         text.parse().map_err(|error: super::UnknownPriority| {
             let position = node.map_or(item.node.position, |node| node.position);
-            self.finding(Code::YamlValidate, position, item.location(), error.to_string())
+            self.finding(
+                Code::YamlValidate,
+                position,
+                item.location(),
+                error.to_string(),
+            )
         })
     }
 
     fn tags(&self, item: &Item<'_>) -> Result<BTreeSet<String>, Fatal> {
-        let Some(node) = item.node.get("tags") else { return Ok(BTreeSet::new()) };
+        let Some(node) = item.node.get("tags") else {
+            return Ok(BTreeSet::new());
+        };
         let tags = match &node.value {
             Value::Null => Some(BTreeSet::new()),
-            Value::List(tags) => tags.iter().map(|tag| tag.scalar().map(str::to_owned)).collect(),
+            Value::List(tags) => tags
+                .iter()
+                .map(|tag| tag.scalar().map(str::to_owned))
+                .collect(),
             _ => None,
         };
         tags.ok_or_else(|| {
-            let message = format!("'tags' has to be a list of single values, and is {}", node.kind());
+            let message = format!(
+                "'tags' has to be a list of single values, and is {}",
+                node.kind()
+            );
             self.finding(Code::YamlValidate, node.position, item.location(), message)
         })
     }
 
     /// A key's text and where it stands.
     fn text(&self, item: &Item<'_>, key: &str) -> Result<Option<Located>, Fatal> {
-        let Some(node) = item.node.get(key) else { return Ok(None) };
+        let Some(node) = item.node.get(key) else {
+            return Ok(None);
+        };
         match node.scalar().filter(|text| !text.trim().is_empty()) {
             Some(text) => Ok(Some(Located {
                 text: text.to_owned(),
@@ -502,7 +601,11 @@ impl Loader {
                 position: node.position,
             })),
             None => {
-                let found = if node.scalar().is_some() { "an empty one" } else { node.kind() };
+                let found = if node.scalar().is_some() {
+                    "an empty one"
+                } else {
+                    node.kind()
+                };
                 let message = format!("'{key}' has to be a text, and is {found}");
                 Err(self.finding(Code::YamlValidate, node.position, item.location(), message))
             }
@@ -510,7 +613,9 @@ impl Loader {
     }
 
     fn flag(&self, item: &Item<'_>, key: &str) -> Result<Option<bool>, Fatal> {
-        let Some(node) = item.node.get(key) else { return Ok(None) };
+        let Some(node) = item.node.get(key) else {
+            return Ok(None);
+        };
         match node.scalar().map(str::to_ascii_lowercase).as_deref() {
             Some("true" | "yes" | "on" | "y") => Ok(Some(true)),
             Some("false" | "no" | "off" | "n") => Ok(Some(false)),
@@ -530,11 +635,19 @@ impl Loader {
         let legacy = self.flag(item, "append")?.unwrap_or(false);
         let Some(node) = item.node.get("override") else {
             if legacy {
-                let message = "'append: true' is deprecated: write override: {...: append}".to_owned();
-                self.warn(Code::DeprecatedItem, item.node.position, item.location(), message);
+                let message =
+                    "'append: true' is deprecated: write override: {...: append}".to_owned();
+                self.warn(
+                    Code::DeprecatedItem,
+                    item.node.position,
+                    item.location(),
+                    message,
+                );
             }
             let keys = appendable.iter().copied();
-            return Ok(keys.filter(|key| legacy && item.node.get(key).is_some()).collect());
+            return Ok(keys
+                .filter(|key| legacy && item.node.get(key).is_some())
+                .collect());
         };
         if legacy {
             let message = "'append' and 'override' cannot be used together".to_owned();
@@ -549,26 +662,38 @@ impl Loader {
 
     /// Which keys the item replaces; checks the whole of `override`.
     fn replaced(&self, item: &Item<'_>) -> Result<BTreeSet<String>, Fatal> {
-        let Some(node) = item.node.get("override") else { return Ok(BTreeSet::new()) };
+        let Some(node) = item.node.get("override") else {
+            return Ok(BTreeSet::new());
+        };
         let error = |position: Position, message: String| {
             Err(self.finding(Code::YamlValidate, position, item.location(), message))
         };
         let Value::Map(entries) = &node.value else {
-            return error(node.position, "'override' has to be a map of keys".to_owned());
+            return error(
+                node.position,
+                "'override' has to be a map of keys".to_owned(),
+            );
         };
         let mut replaced = BTreeSet::new();
         for (key, position, how) in entries {
             if item.node.get(key).is_none() {
-                return error(*position, format!("'{key}' is to be overridden, and is not given"));
+                return error(
+                    *position,
+                    format!("'{key}' is to be overridden, and is not given"),
+                );
             }
             match how.scalar() {
                 Some("replace") => {
                     replaced.insert(key.clone());
                 }
                 Some("append")
-                    if ["condition", "output", "desc", "tags", "exceptions"].contains(&key.as_str()) => {}
+                    if ["condition", "output", "desc", "tags", "exceptions"]
+                        .contains(&key.as_str()) => {}
                 Some("append") => {
-                    return error(*position, format!("'{key}' can be replaced, but not appended to"));
+                    return error(
+                        *position,
+                        format!("'{key}' can be replaced, but not appended to"),
+                    );
                 }
                 _ => return error(*position, format!("'{key}' is to be: append or replace?")),
             }
@@ -577,7 +702,10 @@ impl Loader {
             for (key, position, _) in keys {
                 let is_known = RULE_KEYS.contains(&key.as_str());
                 if is_known && key != "rule" && key != "override" && node.get(key).is_none() {
-                    return error(*position, format!("'{key}' is given, and not named in 'override'"));
+                    return error(
+                        *position,
+                        format!("'{key}' is given, and not named in 'override'"),
+                    );
                 }
             }
         }
@@ -588,7 +716,11 @@ impl Loader {
 /// Whether the version of the container plugin that we stand for is at least this one.
 fn is_container_version(text: &str) -> bool {
     let mut numbers = text.split('.').map(|part| part.parse::<u64>().ok());
-    let version = (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten());
+    let version = (
+        numbers.next().flatten(),
+        numbers.next().flatten(),
+        numbers.next().flatten(),
+    );
     matches!(version, (Some(0), Some(minor), Some(patch)) if (minor, patch) <= (7, 1))
 }
 

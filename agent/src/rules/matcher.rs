@@ -25,7 +25,10 @@ pub(super) enum Matcher {
     ContainsIgnoringCase(Vec<u8>),
     StartsWith(Vec<u8>),
     EndsWith(Vec<u8>),
-    Glob { pattern: Vec<u8>, ignore_case: bool },
+    Glob {
+        pattern: Vec<u8>,
+        ignore_case: bool,
+    },
     Regex(regex::Regex),
     PathMatch(PathSet),
     /// Numbers of any integer type.
@@ -76,7 +79,10 @@ pub(super) struct MatcherError {
 
 impl MatcherError {
     fn operator(message: String) -> Self {
-        Self { message, literal: None }
+        Self {
+            message,
+            literal: None,
+        }
     }
 }
 
@@ -113,11 +119,16 @@ impl Matcher {
             None => Self::scalar(shape, operator, literals)?,
             Some(modifier) => {
                 let each = |(index, literal): (usize, &&str)| {
-                    Self::scalar(shape, operator, &[literal])
-                        .map_err(|error| MatcherError { literal: Some(index), ..error })
+                    Self::scalar(shape, operator, &[literal]).map_err(|error| MatcherError {
+                        literal: Some(index),
+                        ..error
+                    })
                 };
-                let all: Vec<_> =
-                    literals.iter().enumerate().map(each).collect::<Result<_, _>>()?;
+                let all: Vec<_> = literals
+                    .iter()
+                    .enumerate()
+                    .map(each)
+                    .collect::<Result<_, _>>()?;
                 match modifier {
                     _ if all.is_empty() => Self::Never,
                     Modifier::OneOf => Self::OneOf(all),
@@ -138,11 +149,7 @@ impl Matcher {
         })
     }
 
-    fn scalar(
-        shape: Shape,
-        operator: Operator,
-        literals: &[&str],
-    ) -> Result<Self, MatcherError> {
+    fn scalar(shape: Shape, operator: Operator, literals: &[&str]) -> Result<Self, MatcherError> {
         let first = literals.first().copied().unwrap_or_default();
         let text = || first.as_bytes().to_vec();
         Ok(match operator {
@@ -154,9 +161,15 @@ impl Matcher {
                 let only_first = shape.quantifier == Quantifier::EitherEnd
                     && shape.field_type == FieldType::Net
                     && literals.len() > 1;
-                Self::set(shape.field_type, if only_first { &literals[..1] } else { literals })?
+                Self::set(
+                    shape.field_type,
+                    if only_first { &literals[..1] } else { literals },
+                )?
             }
-            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+            Operator::Less
+            | Operator::LessOrEqual
+            | Operator::Greater
+            | Operator::GreaterOrEqual => {
                 let number = parse_number(shape.field_type, first).map_err(at_first)?;
                 Self::Number(match operator {
                     Operator::Less => NumberTest::Less(number),
@@ -175,13 +188,19 @@ impl Matcher {
                 Self::Contains(memmem::Finder::new(&hexadecimal(first)?).into_owned())
             }
             Operator::BytesStartWith => Self::StartsWith(hexadecimal(first)?),
-            Operator::Glob => Self::Glob { pattern: text(), ignore_case: false },
-            Operator::GlobIgnoringCase => {
-                Self::Glob { pattern: first.to_ascii_lowercase().into_bytes(), ignore_case: true }
-            }
+            Operator::Glob => Self::Glob {
+                pattern: text(),
+                ignore_case: false,
+            },
+            Operator::GlobIgnoringCase => Self::Glob {
+                pattern: first.to_ascii_lowercase().into_bytes(),
+                ignore_case: true,
+            },
             Operator::Regex => {
                 let anchored = format!("^(?:{first})$");
-                let compiled = regex::RegexBuilder::new(&anchored).dot_matches_new_line(true).build();
+                let compiled = regex::RegexBuilder::new(&anchored)
+                    .dot_matches_new_line(true)
+                    .build();
                 Self::Regex(compiled.map_err(|error| {
                     at_first(format!("'{first}' is no regular expression: {error}"))
                 })?)
@@ -200,15 +219,22 @@ impl Matcher {
             parse: impl Fn(&str) -> Result<T, String>,
         ) -> Result<Vec<T>, MatcherError> {
             let parse = |(index, literal): (usize, &&str)| {
-                parse(literal)
-                    .map_err(|message| MatcherError { message, literal: Some(index) })
+                parse(literal).map_err(|message| MatcherError {
+                    message,
+                    literal: Some(index),
+                })
             };
             literals.iter().enumerate().map(parse).collect()
         }
         Ok(match field_type {
             FieldType::Text | FieldType::Buffer | FieldType::Dynamic => match literals {
                 [only] => Self::TextEquals(only.as_bytes().to_vec()),
-                _ => Self::TextIn(literals.iter().map(|text| text.as_bytes().to_vec()).collect()),
+                _ => Self::TextIn(
+                    literals
+                        .iter()
+                        .map(|text| text.as_bytes().to_vec())
+                        .collect(),
+                ),
             },
             FieldType::Bool => Self::Bool(each(literals, |text| match text {
                 "true" => Ok(true),
@@ -218,9 +244,9 @@ impl Matcher {
             FieldType::Ip => Self::AddressIn(each(literals, parse_address)?),
             FieldType::Net => Self::NetworkIn(each(literals, str::parse)?),
             FieldType::Port => Self::Number(NumberTest::In(each(literals, parse_port)?)),
-            number => {
-                Self::Number(NumberTest::In(each(literals, |text| parse_number(number, text))?))
-            }
+            number => Self::Number(NumberTest::In(each(literals, |text| {
+                parse_number(number, text)
+            })?)),
         })
     }
 
@@ -231,7 +257,11 @@ impl Matcher {
             (Self::Never, _) => false,
             (Self::Not(inner), value) => !inner.matches(value),
             (Self::OneOf(all), value) => {
-                all.iter().filter(|matcher| matcher.matches(value)).take(2).count() == 1
+                all.iter()
+                    .filter(|matcher| matcher.matches(value))
+                    .take(2)
+                    .count()
+                    == 1
             }
             (Self::AnyOf(all), value) => all.iter().any(|matcher| matcher.matches(value)),
             (Self::AllOf(all), value) => all.iter().all(|matcher| matcher.matches(value)),
@@ -246,7 +276,10 @@ impl Matcher {
             (matcher, Value::Bytes(bytes)) => matcher.matches_bytes(bytes),
             (Self::Number(test), Value::Int(number)) => test.holds(i128::from(*number)),
             (Self::Number(test), Value::Uint(number)) => test.holds(i128::from(*number)),
-            #[expect(clippy::cast_possible_truncation, reason = "literals are integers; as in Falco")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "literals are integers; as in Falco"
+            )]
             (Self::Number(test), Value::Double(number)) => test.holds(*number as i128),
             (Self::Bool(wanted), Value::Bool(truth)) => wanted.contains(truth),
             (Self::AddressIn(addresses), Value::Ip(address)) => addresses.contains(address),
@@ -271,14 +304,20 @@ impl Matcher {
             Self::Contains(finder) => finder.find(bytes).is_some(),
             Self::ContainsIgnoringCase(needle) => {
                 needle.is_empty()
-                    || bytes.windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle))
+                    || bytes
+                        .windows(needle.len())
+                        .any(|part| part.eq_ignore_ascii_case(needle))
             }
             Self::StartsWith(start) => bytes.starts_with(start),
             Self::EndsWith(end) => bytes.ends_with(end),
-            Self::Glob { pattern, ignore_case: false } => glob_matches(pattern, bytes),
-            Self::Glob { pattern, ignore_case: true } => {
-                glob_matches(pattern, &bytes.to_ascii_lowercase())
-            }
+            Self::Glob {
+                pattern,
+                ignore_case: false,
+            } => glob_matches(pattern, bytes),
+            Self::Glob {
+                pattern,
+                ignore_case: true,
+            } => glob_matches(pattern, &bytes.to_ascii_lowercase()),
             Self::Regex(regex) => regex.is_match(&String::from_utf8_lossy(bytes)),
             Self::PathMatch(set) => set.matches(bytes),
             _ => false,
@@ -292,7 +331,10 @@ fn to_nul(bytes: &[u8]) -> &[u8] {
 }
 
 fn at_first(message: String) -> MatcherError {
-    MatcherError { message, literal: Some(0) }
+    MatcherError {
+        message,
+        literal: Some(0),
+    }
 }
 
 fn hexadecimal(text: &str) -> Result<Vec<u8>, MatcherError> {
@@ -321,7 +363,10 @@ fn check_operator(shape: Shape, operator: Operator) -> Result<(), MatcherError> 
             FieldType::Bool | FieldType::Buffer | FieldType::Ip | FieldType::Net
         ),
         Contains | StartsWith | EndsWith => {
-            matches!(shape.field_type, FieldType::Text | FieldType::Buffer | FieldType::Dynamic)
+            matches!(
+                shape.field_type,
+                FieldType::Text | FieldType::Buffer | FieldType::Dynamic
+            )
         }
         BytesContain | BytesStartWith => {
             matches!(shape.field_type, FieldType::Buffer | FieldType::Dynamic)

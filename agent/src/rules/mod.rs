@@ -27,14 +27,14 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use ast::{Comparison, Expression, Modifier, Name, Operand, Operator, Right, TransformerArgument};
+pub use ast::{
+    Comparison, Expression, Modifier, Name, Operand, Operator, Right, TransformerArgument,
+};
 pub use lexer::SyntaxError;
 pub use loader::{RuleSource, load};
 pub use output::{OutputError, OutputFormat, field_text};
 pub use parser::parse;
 pub use priority::{Priority, UnknownPriority};
-pub use program::{
-    CompileOptions, CompiledRule, EvaluationCache, Matching, Program, RuleIndex,
-};
+pub use program::{CompileOptions, CompiledRule, EvaluationCache, Matching, Program, RuleIndex};
 pub use report::{Code, Finding, LoadReport, Position};
 pub use rule_set::{Rule, RuleSet};

@@ -45,20 +45,29 @@ impl CompiledOperand {
         match self {
             Self::Field(field) => field_value(field),
             Self::Transformer(transformer, arguments) => {
-                let values: Option<Vec<_>> =
-                    arguments.iter().map(|argument| argument.value(field_value)).collect();
+                let values: Option<Vec<_>> = arguments
+                    .iter()
+                    .map(|argument| argument.value(field_value))
+                    .collect();
                 transformer.apply(values?)
             }
             Self::Literal(text) => Some(Value::Bytes(text.clone().into())),
-            Self::List(items) => {
-                Some(Value::List(items.iter().filter_map(|item| item.value(field_value)).collect()))
-            }
+            Self::List(items) => Some(Value::List(
+                items
+                    .iter()
+                    .filter_map(|item| item.value(field_value))
+                    .collect(),
+            )),
         }
     }
 
     /// What kind of value it gives.
     pub(super) fn shape(&self) -> Shape {
-        let one = |field_type, list| Shape { field_type, list, quantifier: Quantifier::One };
+        let one = |field_type, list| Shape {
+            field_type,
+            list,
+            quantifier: Quantifier::One,
+        };
         match self {
             Self::Field(field) => match registry::find(field.name) {
                 Some(definition) => Shape {
@@ -76,9 +85,9 @@ impl CompiledOperand {
             Self::Transformer(Transformer::Join | Transformer::Concat, _) | Self::Literal(_) => {
                 one(FieldType::Text, false)
             }
-            Self::Transformer(_, arguments) => {
-                arguments.first().map_or(one(FieldType::Text, false), Self::shape)
-            }
+            Self::Transformer(_, arguments) => arguments
+                .first()
+                .map_or(one(FieldType::Text, false), Self::shape),
             Self::List(_) => one(FieldType::Text, true),
         }
     }
@@ -88,7 +97,11 @@ impl CompiledOperand {
 pub(super) fn compile(operand: &Operand) -> Result<CompiledOperand, OperandError> {
     match operand {
         Operand::Field(name) => field(name),
-        Operand::Transformer { name, arguments, index } => {
+        Operand::Transformer {
+            name,
+            arguments,
+            index,
+        } => {
             let error = |message: String| OperandError {
                 message,
                 offset: name.offset,
@@ -97,7 +110,10 @@ pub(super) fn compile(operand: &Operand) -> Result<CompiledOperand, OperandError
             let transformer = Transformer::from_name(&name.text)
                 .ok_or_else(|| error(format!("unknown transformer '{}'", name.text)))?;
             if index.is_some() {
-                return Err(error(format!("'{}' takes no argument in brackets", name.text)));
+                return Err(error(format!(
+                    "'{}' takes no argument in brackets",
+                    name.text
+                )));
             }
             let (least, most) = transformer.arity();
             if arguments.len() < least || arguments.len() > most {
@@ -107,8 +123,7 @@ pub(super) fn compile(operand: &Operand) -> Result<CompiledOperand, OperandError
                     arguments.len()
                 )));
             }
-            let compiled: Vec<_> =
-                arguments.iter().map(argument).collect::<Result<_, _>>()?;
+            let compiled: Vec<_> = arguments.iter().map(argument).collect::<Result<_, _>>()?;
             for part in &compiled {
                 let forbidden = part.fields().find(|field| {
                     registry::find(field.name).is_some_and(|found| found.no_transformers)
@@ -116,9 +131,12 @@ pub(super) fn compile(operand: &Operand) -> Result<CompiledOperand, OperandError
                 if let Some(field) = forbidden {
                     return Err(error(format!("'{}' takes no transformer", field.name)));
                 }
-                let takes_text =
-                    !matches!(transformer, Transformer::Len | Transformer::Join | Transformer::Concat);
-                let is_text = matches!(part.shape().field_type, FieldType::Text | FieldType::Buffer);
+                let takes_text = !matches!(
+                    transformer,
+                    Transformer::Len | Transformer::Join | Transformer::Concat
+                );
+                let is_text =
+                    matches!(part.shape().field_type, FieldType::Text | FieldType::Buffer);
                 if takes_text && !is_text {
                     return Err(error(format!("'{}' takes text only", name.text)));
                 }
@@ -129,16 +147,17 @@ pub(super) fn compile(operand: &Operand) -> Result<CompiledOperand, OperandError
 }
 
 fn field(name: &Name) -> Result<CompiledOperand, OperandError> {
-    registry::parse(&name.text).map(|(field, _)| CompiledOperand::Field(field)).map_err(|error| {
-        OperandError {
+    registry::parse(&name.text)
+        .map(|(field, _)| CompiledOperand::Field(field))
+        .map_err(|error| OperandError {
             unknown_field: matches!(
                 error,
-                registry::FieldError::Unknown { .. } | registry::FieldError::UnknownParameter { .. }
+                registry::FieldError::Unknown { .. }
+                    | registry::FieldError::UnknownParameter { .. }
             ),
             message: error.to_string(),
             offset: name.offset,
-        }
-    })
+        })
 }
 
 fn argument(argument: &TransformerArgument) -> Result<CompiledOperand, OperandError> {

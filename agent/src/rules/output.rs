@@ -77,9 +77,15 @@ impl OutputFormat {
             if let Some(definition) = compiled.fields().find_map(|field| {
                 registry::find(field.name).filter(|definition| definition.filter_only)
             }) {
-                return Err(error(format!("'{}' can only be used in conditions", definition.name)));
+                return Err(error(format!(
+                    "'{}' can only be used in conditions",
+                    definition.name
+                )));
             }
-            parts.push(Part::Token(Token { operand: compiled, width }));
+            parts.push(Part::Token(Token {
+                operand: compiled,
+                width,
+            }));
             rest = &start[length..];
         }
         if !rest.is_empty() {
@@ -128,7 +134,10 @@ impl OutputFormat {
         let mut fields = Map::new();
         for field in self.fields() {
             let json = if is_time_text(field.name) {
-                let raw = FieldUse { name: "evt.rawtime", argument: FieldArgument::None };
+                let raw = FieldUse {
+                    name: "evt.rawtime",
+                    argument: FieldArgument::None,
+                };
                 value(&raw).map_or(Json::Null, |value| as_json(&raw, &value))
             } else {
                 value(field).map_or(Json::Null, |value| as_json(field, &value))
@@ -195,7 +204,11 @@ fn as_text(field: Option<&FieldUse>, value: &Value<'_>) -> String {
             let items: Vec<String> = items.iter().map(|item| as_text(None, item)).collect();
             // The ancestors are one text, nearest first; any other list is shown as one.
             let is_lineage = field.is_some_and(|field| field.name.starts_with("proc.a"));
-            if is_lineage { items.join(" ") } else { format!("({})", items.join(",")) }
+            if is_lineage {
+                items.join(" ")
+            } else {
+                format!("({})", items.join(","))
+            }
         }
     }
 }
@@ -215,10 +228,12 @@ fn as_json(field: &FieldUse, value: &Value<'_>) -> Json {
 
 impl From<OperandError> for OutputError {
     fn from(error: OperandError) -> Self {
-        Self { message: error.message, offset: error.offset }
+        Self {
+            message: error.message,
+            offset: error.offset,
+        }
     }
 }
-
 
 #[cfg(test)]
 mod tests {

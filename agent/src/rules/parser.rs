@@ -12,23 +12,33 @@ const MAX_NESTING: usize = 1000;
 
 /// Parses a whole condition.
 pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
-    let mut parser = Parser { lexer: Lexer::new(text), depth: 0 };
+    let mut parser = Parser {
+        lexer: Lexer::new(text),
+        depth: 0,
+    };
     parser.lexer.blanks();
     if parser.lexer.rest().is_empty() {
-        return Err(parser.lexer.error("the condition is empty: expected a test of a field"));
+        return Err(parser
+            .lexer
+            .error("the condition is empty: expected a test of a field"));
     }
     let expression = parser.or()?;
     parser.lexer.blanks();
     if parser.lexer.rest().is_empty() {
         Ok(expression)
     } else {
-        Err(parser.lexer.error("expected 'and', 'or', or the end of the condition"))
+        Err(parser
+            .lexer
+            .error("expected 'and', 'or', or the end of the condition"))
     }
 }
 
 /// Parses the whole text as what may stand left of an operator.
 pub fn parse_operand(text: &str) -> Result<Operand, SyntaxError> {
-    let mut parser = Parser { lexer: Lexer::new(text), depth: 0 };
+    let mut parser = Parser {
+        lexer: Lexer::new(text),
+        depth: 0,
+    };
     parser.lexer.blanks();
     let operand = parser
         .operand()?
@@ -43,7 +53,10 @@ pub fn parse_operand(text: &str) -> Result<Operand, SyntaxError> {
 
 /// How many bytes at the start of `text` are a field or a transformer of one.
 pub fn operand_at_start(text: &str) -> Option<(Operand, usize)> {
-    let mut parser = Parser { lexer: Lexer::new(text), depth: 0 };
+    let mut parser = Parser {
+        lexer: Lexer::new(text),
+        depth: 0,
+    };
     let operand = parser.operand().ok()??;
     Some((operand, parser.lexer.offset()))
 }
@@ -79,7 +92,9 @@ impl Parser<'_> {
                 return Ok(true);
             }
             if self.lexer.rest().is_empty() {
-                return Err(self.lexer.error(format!("expected a condition after '{word}'")));
+                return Err(self
+                    .lexer
+                    .error(format!("expected a condition after '{word}'")));
             }
         }
         self.lexer.rewind(start);
@@ -103,7 +118,11 @@ impl Parser<'_> {
             break;
         }
         let inner = self.check()?;
-        Ok(if negated { Expression::Not(Box::new(inner)) } else { inner })
+        Ok(if negated {
+            Expression::Not(Box::new(inner))
+        } else {
+            inner
+        })
     }
 
     fn check(&mut self) -> Result<Expression, SyntaxError> {
@@ -129,10 +148,13 @@ impl Parser<'_> {
         }
         let offset = self.lexer.offset();
         match self.lexer.identifier() {
-            Some(name) => Ok(Expression::Macro(Name { text: name.to_owned(), offset })),
-            None => Err(self.lexer.error(
-                "expected a test such as proc.name = x, a macro's name, 'not', or '('",
-            )),
+            Some(name) => Ok(Expression::Macro(Name {
+                text: name.to_owned(),
+                offset,
+            })),
+            None => Err(self
+                .lexer
+                .error("expected a test such as proc.name = x, a macro's name, 'not', or '('")),
         }
     }
 
@@ -140,21 +162,29 @@ impl Parser<'_> {
     fn operand(&mut self) -> Result<Option<Operand>, SyntaxError> {
         let offset = self.lexer.offset();
         if let Some(field) = self.lexer.field() {
-            return Ok(Some(Operand::Field(Name { text: field.to_owned(), offset })));
+            return Ok(Some(Operand::Field(Name {
+                text: field.to_owned(),
+                offset,
+            })));
         }
         self.transformer()
     }
 
     fn transformer(&mut self) -> Result<Option<Operand>, SyntaxError> {
         let offset = self.lexer.offset();
-        let known = self.lexer.identifier().filter(|name| Transformer::from_name(name).is_some());
+        let known = self
+            .lexer
+            .identifier()
+            .filter(|name| Transformer::from_name(name).is_some());
         let Some(name) = known.filter(|_| self.lexer.take("(")) else {
             self.lexer.rewind(offset);
             return Ok(None);
         };
         self.depth += 1;
         if self.depth > MAX_NESTING {
-            return Err(self.lexer.error(format!("more than {MAX_NESTING} transformers nested")));
+            return Err(self
+                .lexer
+                .error(format!("more than {MAX_NESTING} transformers nested")));
         }
         let mut arguments = Vec::new();
         loop {
@@ -165,12 +195,17 @@ impl Parser<'_> {
             }
         }
         if !self.lexer.take(")") {
-            return Err(self.lexer.error("expected ',' or ')' in the transformer's arguments"));
+            return Err(self
+                .lexer
+                .error("expected ',' or ')' in the transformer's arguments"));
         }
         self.depth -= 1;
         let index = self.lexer.bracketed()?;
         Ok(Some(Operand::Transformer {
-            name: Name { text: name.to_owned(), offset },
+            name: Name {
+                text: name.to_owned(),
+                offset,
+            },
             arguments,
             index,
         }))
@@ -208,7 +243,9 @@ impl Parser<'_> {
         }
         match self.lexer.number() {
             Some(number) => Ok(TransformerArgument::Number(number.to_owned())),
-            None => Err(self.lexer.error("expected a field, a transformer, a quoted text or a number")),
+            None => Err(self
+                .lexer
+                .error("expected a field, a transformer, a quoted text or a number")),
         }
     }
 
@@ -216,11 +253,21 @@ impl Parser<'_> {
         self.lexer.blanks();
         let operator = self.operator()?;
         if operator == Operator::Exists {
-            return Ok(Comparison { left, operator, modifier: None, right: Right::Nothing });
+            return Ok(Comparison {
+                left,
+                operator,
+                modifier: None,
+                right: Right::Nothing,
+            });
         }
         self.lexer.blanks();
         if let Some(right) = self.right_operand()? {
-            return Ok(Comparison { left, operator, modifier: None, right: Right::Operand(right) });
+            return Ok(Comparison {
+                left,
+                operator,
+                modifier: None,
+                right: Right::Operand(right),
+            });
         }
         let offset = self.lexer.offset();
         if operator.is_ordering() {
@@ -229,18 +276,41 @@ impl Parser<'_> {
                     .lexer
                     .error(format!("expected a number after '{}'", operator.spelling())));
             };
-            let right = Right::Text(Name { text: number.to_owned(), offset });
-            return Ok(Comparison { left, operator, modifier: None, right });
+            let right = Right::Text(Name {
+                text: number.to_owned(),
+                offset,
+            });
+            return Ok(Comparison {
+                left,
+                operator,
+                modifier: None,
+                right,
+            });
         }
-        let modifier = if operator.takes_list() { None } else { self.modifier() };
+        let modifier = if operator.takes_list() {
+            None
+        } else {
+            self.modifier()
+        };
         if operator.takes_list() || modifier.is_some() {
             let right = Right::List(self.list(operator)?);
-            return Ok(Comparison { left, operator, modifier, right });
+            return Ok(Comparison {
+                left,
+                operator,
+                modifier,
+                right,
+            });
         }
         let text = self.lexer.text()?.ok_or_else(|| {
-            self.lexer.error(format!("expected a value after '{}'", operator.spelling()))
+            self.lexer
+                .error(format!("expected a value after '{}'", operator.spelling()))
         })?;
-        Ok(Comparison { left, operator, modifier, right: Right::Text(Name { text, offset }) })
+        Ok(Comparison {
+            left,
+            operator,
+            modifier,
+            right: Right::Text(Name { text, offset }),
+        })
     }
 
     fn operator(&mut self) -> Result<Operator, SyntaxError> {
@@ -275,7 +345,10 @@ impl Parser<'_> {
         self.lexer.blanks();
         let offset = self.lexer.offset();
         let field = match self.lexer.field() {
-            Some(field) => Operand::Field(Name { text: field.to_owned(), offset }),
+            Some(field) => Operand::Field(Name {
+                text: field.to_owned(),
+                offset,
+            }),
             None => return Err(self.lexer.error("expected a field in val(...)")),
         };
         self.lexer.blanks();
@@ -292,7 +365,9 @@ impl Parser<'_> {
             if self.lexer.take_word_and_blank(spelling) {
                 let mut ahead = self.lexer.clone();
                 let list_follows = ahead.take("(")
-                    || ahead.identifier().is_some_and(|word| !["and", "or", "not"].contains(&word));
+                    || ahead
+                        .identifier()
+                        .is_some_and(|word| !["and", "or", "not"].contains(&word));
                 if list_follows {
                     return Some(modifier);
                 }
@@ -308,7 +383,10 @@ impl Parser<'_> {
             let offset = self.lexer.offset();
             // The name of a list that is not defined: a list of this one text.
             return match self.lexer.identifier() {
-                Some(name) => Ok(vec![Name { text: name.to_owned(), offset }]),
+                Some(name) => Ok(vec![Name {
+                    text: name.to_owned(),
+                    offset,
+                }]),
                 None => Err(self.lexer.error(format!(
                     "expected a list such as (a, b) after '{}'",
                     operator.spelling()
@@ -354,14 +432,19 @@ mod tests {
     use super::*;
 
     fn canonical(text: &str) -> String {
-        parse(text).unwrap_or_else(|error| panic!("{text}: {error} at {}", error.offset)).to_string()
+        parse(text)
+            .unwrap_or_else(|error| panic!("{text}: {error} at {}", error.offset))
+            .to_string()
     }
 
     #[test]
     fn conditions_and_their_canonical_form() {
         for (text, expected) in [
             ("proc.name=sh", "proc.name = sh"),
-            ("proc.name == sh and evt.type in(a,b)", "(proc.name = sh and evt.type in (a, b))"),
+            (
+                "proc.name == sh and evt.type in(a,b)",
+                "(proc.name = sh and evt.type in (a, b))",
+            ),
             ("a or b and c", "(a or (b and c))"),
             ("(a or b)and(c)", "((a or b) and c)"),
             ("not not a", "a"),
@@ -374,10 +457,19 @@ mod tests {
             ("fd.num >= 0", "fd.num >= 0"),
             ("fd.num>=-1", "fd.num >= -1"),
             ("proc.name = oneof", "proc.name = \"oneof\""),
-            ("proc.name startswith anyof (a, b)", "proc.name startswith anyof (a, b)"),
+            (
+                "proc.name startswith anyof (a, b)",
+                "proc.name startswith anyof (a, b)",
+            ),
             ("proc.name = val(proc.pname)", "proc.name = val(proc.pname)"),
-            ("tolower(proc.name) = toupper(proc.pname)", "tolower(proc.name) = toupper(proc.pname)"),
-            ("join(\",\", (proc.name, \"x\", 1)) = y", "join(\",\", (proc.name, \"x\", 1)) = y"),
+            (
+                "tolower(proc.name) = toupper(proc.pname)",
+                "tolower(proc.name) = toupper(proc.pname)",
+            ),
+            (
+                "join(\",\", (proc.name, \"x\", 1)) = y",
+                "join(\",\", (proc.name, \"x\", 1)) = y",
+            ),
             ("proc.name in ()", "proc.name in ()"),
             ("proc.name in some_list", "proc.name in (some_list)"),
             ("proc.name = a\\b", "proc.name = a\\b"),

@@ -11,7 +11,9 @@ pub(super) struct PathSet {
 impl PathSet {
     pub(super) fn new(paths: &[&str]) -> Self {
         let split = |path: &&str| components(path.as_bytes()).map(<[u8]>::to_vec).collect();
-        Self { paths: paths.iter().map(split).collect() }
+        Self {
+            paths: paths.iter().map(split).collect(),
+        }
     }
 
     /// Whether some path of the set is a prefix of `path`, component by component. A component of the
@@ -33,7 +35,8 @@ impl PathSet {
 }
 
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|component| !component.is_empty())
+    path.split(|byte| *byte == b'/')
+        .filter(|component| !component.is_empty())
 }
 
 #[cfg(test)]

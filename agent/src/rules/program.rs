@@ -42,7 +42,10 @@ pub struct CompileOptions {
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        Self { matching: Matching::First, minimum_priority: Priority::Debug }
+        Self {
+            matching: Matching::First,
+            minimum_priority: Priority::Debug,
+        }
     }
 }
 
@@ -129,14 +132,21 @@ impl Program {
             compiled.push(CompiledRule {
                 name: Arc::clone(&rule.name),
                 priority: rule.priority,
-                tags: rule.tags.iter().map(|tag| Arc::from(tag.as_str())).collect(),
+                tags: rule
+                    .tags
+                    .iter()
+                    .map(|tag| Arc::from(tag.as_str()))
+                    .collect(),
                 source: Arc::from(rule.source.as_str()),
                 output: rule.output.clone(),
                 events: EventSet::EMPTY,
             });
         }
         // What rendering an alert asks for beside the output's own fields.
-        compiler.slot(&FieldUse { name: "evt.rawtime", argument: FieldArgument::None });
+        compiler.slot(&FieldUse {
+            name: "evt.rawtime",
+            argument: FieldArgument::None,
+        });
         let mut filed = vec![Vec::new(); EventType::ALL.len()];
         for event in EventType::ALL {
             let known = knowledge::of_event(event);
@@ -148,8 +158,22 @@ impl Program {
                 }
             }
         }
-        let Compiler { nodes, tests, slots, fields, .. } = compiler;
-        Self { matching: options.matching, nodes, tests, slots, fields, rules: compiled, filed }
+        let Compiler {
+            nodes,
+            tests,
+            slots,
+            fields,
+            ..
+        } = compiler;
+        Self {
+            matching: options.matching,
+            nodes,
+            tests,
+            slots,
+            fields,
+            rules: compiled,
+            filed,
+        }
     }
 
     /// Every field that a condition or an output names; a field's position is its slot.
@@ -174,18 +198,28 @@ impl Program {
 
     /// The events that some rule can match.
     pub fn events(&self) -> EventSet {
-        EventType::ALL.into_iter().filter(|event| !self.filed[*event as usize].is_empty()).collect()
+        EventType::ALL
+            .into_iter()
+            .filter(|event| !self.filed[*event as usize].is_empty())
+            .collect()
     }
 
     /// Names of rules that can match none of the events that can be delivered.
     pub fn inert_rules(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().filter(|rule| rule.events.is_empty()).map(|rule| &*rule.name)
+        self.rules
+            .iter()
+            .filter(|rule| rule.events.is_empty())
+            .map(|rule| &*rule.name)
     }
 
     /// Whether some rule can match an event of this type of which this much is known.
     pub fn can_match(&self, event: EventType, known: Knowledge<'_>) -> bool {
-        let Some(filed) = self.filed.get(event as usize) else { return false };
-        filed.iter().any(|(_, root)| self.judge(*root, known) != Some(false))
+        let Some(filed) = self.filed.get(event as usize) else {
+            return false;
+        };
+        filed
+            .iter()
+            .any(|(_, root)| self.judge(*root, known) != Some(false))
     }
 
     /// Whether some rule asks about failed calls of this type.
@@ -197,9 +231,9 @@ impl Program {
             return self.can_match(event, &knowledge::of_failure(event));
         }
         let known = knowledge::of_failure(event);
-        self.filed[event as usize].iter().any(|(_, root)| {
-            self.names_result(*root) && self.judge(*root, &known) != Some(false)
-        })
+        self.filed[event as usize]
+            .iter()
+            .any(|(_, root)| self.names_result(*root) && self.judge(*root, &known) != Some(false))
     }
 
     fn names_result(&self, node: NodeId) -> bool {
@@ -208,14 +242,17 @@ impl Program {
             Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| self.names_result(*part)),
             Node::Not(inner) => self.names_result(*inner),
             Node::Test(test) => {
-                self.tests[*test as usize].test.fields().any(|field| match field.name {
-                    "evt.res" | "evt.rawres" | "evt.failed" => true,
-                    "evt.arg" | "evt.rawarg" => {
-                        field.argument == FieldArgument::Key("res".to_owned())
-                            || field.argument == FieldArgument::Index(0)
-                    }
-                    _ => false,
-                })
+                self.tests[*test as usize]
+                    .test
+                    .fields()
+                    .any(|field| match field.name {
+                        "evt.res" | "evt.rawres" | "evt.failed" => true,
+                        "evt.arg" | "evt.rawarg" => {
+                            field.argument == FieldArgument::Key("res".to_owned())
+                                || field.argument == FieldArgument::Index(0)
+                        }
+                        _ => false,
+                    })
             }
         }
     }
@@ -226,10 +263,10 @@ impl Program {
             Node::Not(inner) => self.judge(*inner, known).map(|holds| !holds),
             Node::Test(test) => judge(&self.tests[*test as usize].test, known),
             Node::And(parts) => all(parts.iter().map(|part| self.judge(*part, known))),
-            Node::Or(parts) => {
-                all(parts.iter().map(|part| self.judge(*part, known).map(|holds| !holds)))
-                    .map(|none| !none)
-            }
+            Node::Or(parts) => all(parts
+                .iter()
+                .map(|part| self.judge(*part, known).map(|holds| !holds)))
+            .map(|none| !none),
         }
     }
 
@@ -241,7 +278,11 @@ impl Program {
         cache: &mut EvaluationCache,
         matches: &mut Vec<RuleIndex>,
     ) {
-        let Some(filed) = self.filed.get(event as usize).filter(|filed| !filed.is_empty()) else {
+        let Some(filed) = self
+            .filed
+            .get(event as usize)
+            .filter(|filed| !filed.is_empty())
+        else {
             return;
         };
         cache.epoch += 1;
@@ -313,7 +354,13 @@ impl<'e, 'p> View<'e, 'p> {
         let mut memo = std::mem::take(&mut cache.memo);
         memo.resize(program.nodes.len(), Cell::new(0));
         let values = recycle(std::mem::take(&mut cache.values), program.fields.len());
-        Self { program, source, memo, values, epoch }
+        Self {
+            program,
+            source,
+            memo,
+            values,
+            epoch,
+        }
     }
 
     fn into_memory(self) -> (Vec<Cell<u64>>, Vec<OnceCell<Option<Value<'e>>>>) {
@@ -342,13 +389,17 @@ impl<'e, 'p> View<'e, 'p> {
                 self.value(slot).is_some_and(|value| matcher.matches(value))
             }
             _ => test.test.holds(&|field| {
-                self.program.slot_of(field).and_then(|slot| self.value(slot).cloned())
+                self.program
+                    .slot_of(field)
+                    .and_then(|slot| self.value(slot).cloned())
             }),
         }
     }
 
     fn value(&self, slot: usize) -> Option<&Value<'e>> {
-        self.values[slot].get_or_init(|| self.source.value(slot)).as_ref()
+        self.values[slot]
+            .get_or_init(|| self.source.value(slot))
+            .as_ref()
     }
 }
 
@@ -406,7 +457,9 @@ impl Compiler {
                     return *known;
                 }
                 // A rule that does not compile does not get here; it would never match.
-                let Ok(test) = Test::compile(comparison) else { return FALSE };
+                let Ok(test) = Test::compile(comparison) else {
+                    return FALSE;
+                };
                 for field in test.fields() {
                     self.slot(&field.clone());
                 }
@@ -427,7 +480,11 @@ impl Compiler {
 
     /// And (`conjunction`) or or, without the constants and with nested ones of its kind inlined.
     fn connect(&mut self, parts: Vec<NodeId>, conjunction: bool) -> NodeId {
-        let (neutral, deciding) = if conjunction { (TRUE, FALSE) } else { (FALSE, TRUE) };
+        let (neutral, deciding) = if conjunction {
+            (TRUE, FALSE)
+        } else {
+            (FALSE, TRUE)
+        };
         let mut flat = Vec::with_capacity(parts.len());
         for part in parts {
             match &self.nodes[part.0 as usize] {
@@ -451,7 +508,11 @@ impl Compiler {
     fn negate(&mut self, inner: NodeId) -> NodeId {
         match &self.nodes[inner.0 as usize] {
             Node::Constant(constant) => {
-                if *constant { FALSE } else { TRUE }
+                if *constant {
+                    FALSE
+                } else {
+                    TRUE
+                }
             }
             Node::Not(twice) => *twice,
             _ => self.node(Node::Not(inner)),

@@ -6,7 +6,10 @@ use serde_json::{Value as Json, json};
 
 /// The kind of an error or a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its code, and `description` explains it")]
+#[expect(
+    missing_docs,
+    reason = "each is named after its code, and `description` explains it"
+)]
 pub enum Code {
     YamlParse,
     YamlValidate,
@@ -116,7 +119,13 @@ pub struct Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.position;
-        write!(formatter, "{}:{line}:{column}: {} ({})", self.file, self.code.name(), self.code.description())?;
+        write!(
+            formatter,
+            "{}:{line}:{column}: {} ({})",
+            self.file,
+            self.code.name(),
+            self.code.description()
+        )?;
         if let Some((kind, name)) = &self.item {
             write!(formatter, " in {kind} '{}'", name.escape_debug())?;
         }
@@ -133,7 +142,15 @@ impl fmt::Display for Finding {
 fn excerpt(text: &str, offset: usize) -> (String, usize) {
     const AROUND: usize = 40;
     let clean = |part: &str| -> String {
-        part.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+        part.chars()
+            .map(|character| {
+                if character.is_control() {
+                    ' '
+                } else {
+                    character
+                }
+            })
+            .collect()
     };
     let offset = text.floor_char_boundary(offset.min(text.len()));
     let start = text.floor_char_boundary(offset.saturating_sub(AROUND));
@@ -157,23 +174,32 @@ pub struct LoadReport {
 impl LoadReport {
     /// Those that keep the rules from loading.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.code.is_error())
+        self.findings
+            .iter()
+            .filter(|finding| finding.code.is_error())
     }
 
     /// The others.
     pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| !finding.code.is_error())
+        self.findings
+            .iter()
+            .filter(|finding| !finding.code.is_error())
     }
 
     /// Falco's JSON: an entry for each file.
     pub fn to_json(&self) -> Json {
         let entry = |finding: &Finding| {
-            let (kind, name) =
-                finding.item.clone().unwrap_or(("rules content", String::new()));
-            let snippet = finding.excerpt.as_ref().map_or_else(String::new, |(text, offset)| {
-                let (line, column) = excerpt(text, *offset);
-                format!("{line}\n{:>column$}\n", '^')
-            });
+            let (kind, name) = finding
+                .item
+                .clone()
+                .unwrap_or(("rules content", String::new()));
+            let snippet = finding
+                .excerpt
+                .as_ref()
+                .map_or_else(String::new, |(text, offset)| {
+                    let (line, column) = excerpt(text, *offset);
+                    format!("{line}\n{:>column$}\n", '^')
+                });
             json!({
                 "code": finding.code.name(),
                 "codedesc": finding.code.description(),

@@ -32,7 +32,10 @@ pub(super) fn resolve(
             findings.push(*at_rule(
                 &definition,
                 Code::UnknownSource,
-                format!("the source '{}' is not there; the rule is ignored", definition.source),
+                format!(
+                    "the source '{}' is not there; the rule is ignored",
+                    definition.source
+                ),
             ));
             continue;
         }
@@ -47,7 +50,12 @@ pub(super) fn resolve(
         findings.push(unused_item(&definitions, Code::UnusedMacro, "macro", name));
     }
     for list in definitions.lists.iter().filter(|list| !list.used) {
-        findings.push(unused_item(&definitions, Code::UnusedList, "list", &list.name));
+        findings.push(unused_item(
+            &definitions,
+            Code::UnusedList,
+            "list",
+            &list.name,
+        ));
     }
     Ok(rules.into_iter().collect())
 }
@@ -79,10 +87,24 @@ fn parse_macros(definitions: &mut Definitions) -> Result<Vec<ParsedMacro>, Fatal
         let text = lists::expand(&definition.condition.text, &mut definitions.lists);
         let item = Some(("macro", definition.name.clone()));
         let tree = parser::parse(&text).map_err(|error| {
-            at(&definition.condition, item.clone(), Code::CompileCondition, error.message, &text, error.offset)
+            at(
+                &definition.condition,
+                item.clone(),
+                Code::CompileCondition,
+                error.message,
+                &text,
+                error.offset,
+            )
         })?;
         check_comparisons(&tree).map_err(|error| {
-            at(&definition.condition, item, Code::CompileCondition, error.message, &text, error.offset)
+            at(
+                &definition.condition,
+                item,
+                Code::CompileCondition,
+                error.message,
+                &text,
+                error.offset,
+            )
         })?;
         parsed.push(ParsedMacro {
             name: definition.name,
@@ -110,11 +132,25 @@ fn rule(
     let text = lists::expand(&with_exceptions, &mut definitions.lists);
     let item = Some(("rule", definition.name.clone()));
     let error = |code, message: String, offset| {
-        at(&definition.condition, item.clone(), code, message, &text, offset)
+        at(
+            &definition.condition,
+            item.clone(),
+            code,
+            message,
+            &text,
+            offset,
+        )
     };
     let skipped = |problem: &OperandError, located: &Located, text: &str| {
         let message = format!("{}; the rule is ignored", problem.message);
-        Outcome::Skipped(at(located, item.clone(), Code::UnknownFilter, message, text, problem.offset))
+        Outcome::Skipped(at(
+            located,
+            item.clone(),
+            Code::UnknownFilter,
+            message,
+            text,
+            problem.offset,
+        ))
     };
     let tree = parser::parse(&text)
         .map_err(|problem| error(Code::CompileCondition, problem.message, problem.offset))?;
@@ -123,18 +159,35 @@ fn rule(
         Err(problem) if problem.unknown_field && definition.skip_if_unknown => {
             return Ok(skipped(&problem, &definition.condition, &text));
         }
-        Err(problem) => return Err(error(Code::CompileCondition, problem.message, problem.offset)),
+        Err(problem) => {
+            return Err(error(
+                Code::CompileCondition,
+                problem.message,
+                problem.offset,
+            ));
+        }
     }
-    let mut resolver = Resolver { macros, used, resolved: HashMap::new() };
-    let condition = resolver.expression(&tree, usize::MAX, 0).map_err(|problem| {
-        error(Code::Validate, problem.message, problem.offset)
-    })?;
+    let mut resolver = Resolver {
+        macros,
+        used,
+        resolved: HashMap::new(),
+    };
+    let condition = resolver
+        .expression(&tree, usize::MAX, 0)
+        .map_err(|problem| error(Code::Validate, problem.message, problem.offset))?;
     let output = match OutputFormat::parse(&definition.output.text) {
         Ok(output) => output,
         Err(problem) if definition.skip_if_unknown => {
-            let problem =
-                OperandError { message: problem.message, offset: problem.offset, unknown_field: true };
-            return Ok(skipped(&problem, &definition.output, &definition.output.text));
+            let problem = OperandError {
+                message: problem.message,
+                offset: problem.offset,
+                unknown_field: true,
+            };
+            return Ok(skipped(
+                &problem,
+                &definition.output,
+                &definition.output.text,
+            ));
         }
         Err(problem) => {
             return Err(at(
@@ -239,7 +292,10 @@ impl Resolver<'_> {
             }
             Expression::Comparison(comparison) => Expression::Comparison(comparison.clone()),
             Expression::Macro(name) => {
-                let error = |message: String| MacroError { message, offset: name.offset };
+                let error = |message: String| MacroError {
+                    message,
+                    offset: name.offset,
+                };
                 let found = self
                     .macros
                     .iter()

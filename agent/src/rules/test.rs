@@ -43,13 +43,20 @@ impl Test {
         };
         check_event_names(&left, comparison, names)?;
         let literals: Vec<&str> = names.iter().map(|name| name.text.as_str()).collect();
-        let matcher =
-            Matcher::compile(left.shape(), comparison.operator, comparison.modifier, &literals);
+        let matcher = Matcher::compile(
+            left.shape(),
+            comparison.operator,
+            comparison.modifier,
+            &literals,
+        );
         let matcher = matcher.map_err(|MatcherError { message, literal }| {
             let name = literal.and_then(|index| names.get(index));
             at(name.map_or(start, |name| name.offset), message)
         })?;
-        Ok(Self { left, check: Check::Literals(matcher) })
+        Ok(Self {
+            left,
+            check: Check::Literals(matcher),
+        })
     }
 
     fn field_check(
@@ -69,13 +76,18 @@ impl Test {
         let fields = left.fields().chain(compiled.fields());
         for field in fields {
             if registry::find(field.name).is_some_and(|found| found.no_right_side) {
-                return Err(at(format!("'{}' cannot be compared with a field", field.name)));
+                return Err(at(format!(
+                    "'{}' cannot be compared with a field",
+                    field.name
+                )));
             }
         }
         let (left, right) = (left.shape(), compiled.shape());
         let takes_list = operator.takes_list();
         if left.field_type != right.field_type || (left.list != right.list && !takes_list) {
-            return Err(at("the two sides of the comparison are of different types".to_owned()));
+            return Err(at(
+                "the two sides of the comparison are of different types".to_owned()
+            ));
         }
         Ok(Check::Operand(operator, compiled))
     }
@@ -86,17 +98,21 @@ impl Test {
             Check::Operand(_, right) => Some(right),
             Check::Literals(_) => None,
         };
-        self.left.fields().chain(right.into_iter().flat_map(CompiledOperand::fields))
+        self.left
+            .fields()
+            .chain(right.into_iter().flat_map(CompiledOperand::fields))
     }
 
     /// Whether it holds. A missing value makes every comparison false.
     pub(super) fn holds<'v>(&self, value: &dyn Fn(&FieldUse) -> Option<Value<'v>>) -> bool {
-        let Some(left) = self.left.value(value) else { return false };
+        let Some(left) = self.left.value(value) else {
+            return false;
+        };
         match &self.check {
             Check::Literals(matcher) => matcher.matches(&left),
-            Check::Operand(operator, right) => {
-                right.value(value).is_some_and(|right| compare(*operator, &left, &right))
-            }
+            Check::Operand(operator, right) => right
+                .value(value)
+                .is_some_and(|right| compare(*operator, &left, &right)),
         }
     }
 }
@@ -120,10 +136,9 @@ fn compare(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> bool {
             Operator::StartsWith => left.starts_with(right),
             Operator::EndsWith => left.ends_with(right),
             Operator::Glob => super::glob::glob_matches(right, left),
-            Operator::GlobIgnoringCase => super::glob::glob_matches(
-                &right.to_ascii_lowercase(),
-                &left.to_ascii_lowercase(),
-            ),
+            Operator::GlobIgnoringCase => {
+                super::glob::glob_matches(&right.to_ascii_lowercase(), &left.to_ascii_lowercase())
+            }
             operator => ordering_holds(operator, left.cmp(right)),
         },
         (Value::Double(left), Value::Double(right)) => {
@@ -166,7 +181,9 @@ fn check_event_names(
     comparison: &Comparison,
     names: &[Name],
 ) -> Result<(), OperandError> {
-    let CompiledOperand::Field(field) = left else { return Ok(()) };
+    let CompiledOperand::Field(field) = left else {
+        return Ok(());
+    };
     let is_set = matches!(
         comparison.operator,
         Operator::Equal | Operator::NotEqual | Operator::In | Operator::Intersects
@@ -179,7 +196,11 @@ fn check_event_names(
         Some(name) => {
             let suggestion = nearest(&name.text, event_names::all().iter().copied());
             Err(OperandError {
-                message: format!("unknown event type '{}'{}", name.text, did_you_mean(&suggestion)),
+                message: format!(
+                    "unknown event type '{}'{}",
+                    name.text,
+                    did_you_mean(&suggestion)
+                ),
                 offset: name.offset,
                 unknown_field: true,
             })

@@ -10,7 +10,10 @@ use crate::event::EventType;
 use crate::fields::{FieldSource, FieldUse, Value};
 
 fn source(text: &str) -> Vec<RuleSource> {
-    vec![RuleSource { name: "rules.yaml".to_owned(), text: text.to_owned() }]
+    vec![RuleSource {
+        name: "rules.yaml".to_owned(),
+        text: text.to_owned(),
+    }]
 }
 
 fn load_text(text: &str) -> LoadReport {
@@ -38,17 +41,29 @@ struct Given<'p> {
 
 impl FieldSource for Given<'_> {
     fn value(&self, slot: usize) -> Option<Value<'_>> {
-        self.values.get(&field_text(&self.program.fields()[slot])).cloned()
+        self.values
+            .get(&field_text(&self.program.fields()[slot]))
+            .cloned()
     }
 }
 
 fn matches(program: &Program, event: EventType, values: &[(&str, Value<'static>)]) -> Vec<String> {
-    let values: HashMap<_, _> =
-        values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let values: HashMap<_, _> = values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
     let given = Given { program, values };
     let mut found = Vec::new();
-    program.evaluate(event, &[&given], &mut EvaluationCache::default(), &mut found);
-    found.iter().map(|index| program.rule(*index).name.to_string()).collect()
+    program.evaluate(
+        event,
+        &[&given],
+        &mut EvaluationCache::default(),
+        &mut found,
+    );
+    found
+        .iter()
+        .map(|index| program.rule(*index).name.to_string())
+        .collect()
 }
 
 fn text(text: &'static str) -> Value<'static> {
@@ -129,7 +144,9 @@ fn comparisons() {
 
 #[test]
 fn event_types_are_folded() {
-    let program = program(&rule("evt.type in (execve, open) and evt.num > 0 and not evt.num = 0"));
+    let program = program(&rule(
+        "evt.type in (execve, open) and evt.num > 0 and not evt.num = 0",
+    ));
     let events: Vec<_> = program.events().iter().collect();
     assert_eq!(events, [EventType::Execve, EventType::Open]);
     assert_eq!(matches(&program, EventType::Open, &[]), ["r"]);
@@ -141,13 +158,29 @@ fn event_types_are_folded() {
 
 #[test]
 fn the_first_rule_wins_unless_all_are_wanted() {
-    let two = format!("{}{}", rule("proc.name = a"), rule("proc.name exists").replace(": r", ": s"));
+    let two = format!(
+        "{}{}",
+        rule("proc.name = a"),
+        rule("proc.name exists").replace(": r", ": s")
+    );
     let report = load_text(&two);
-    for (matching, expected) in [(Matching::First, vec!["r"]), (Matching::All, vec!["r", "s"])] {
-        let options = CompileOptions { matching, ..CompileOptions::default() };
+    for (matching, expected) in [
+        (Matching::First, vec!["r"]),
+        (Matching::All, vec!["r", "s"]),
+    ] {
+        let options = CompileOptions {
+            matching,
+            ..CompileOptions::default()
+        };
         let program = Program::compile(&report.rules, options);
-        assert_eq!(matches(&program, EventType::Open, &[("proc.name", text("a"))]), expected);
-        assert_eq!(matches(&program, EventType::Open, &[("proc.name", text("b"))]), ["s"]);
+        assert_eq!(
+            matches(&program, EventType::Open, &[("proc.name", text("a"))]),
+            expected
+        );
+        assert_eq!(
+            matches(&program, EventType::Open, &[("proc.name", text("b"))]),
+            ["s"]
+        );
     }
 }
 
@@ -173,18 +206,58 @@ fn a_rule_matches_under_either_view() {
 #[test]
 fn what_rules_ask_of_the_kernel() {
     for (condition, event, asks) in [
-        ("evt.type = execve and proc.name = x", EventType::Execve, false),
-        ("evt.type = execve and evt.res = ENOENT", EventType::Execve, true),
-        ("evt.type = execve and evt.failed = true", EventType::Execve, true),
-        ("evt.type = execve and evt.failed = false", EventType::Execve, false),
-        ("evt.type = execve and evt.arg.res = EPERM", EventType::Execve, true),
-        ("evt.type = openat and fd.num >= 0", EventType::Openat, false),
+        (
+            "evt.type = execve and proc.name = x",
+            EventType::Execve,
+            false,
+        ),
+        (
+            "evt.type = execve and evt.res = ENOENT",
+            EventType::Execve,
+            true,
+        ),
+        (
+            "evt.type = execve and evt.failed = true",
+            EventType::Execve,
+            true,
+        ),
+        (
+            "evt.type = execve and evt.failed = false",
+            EventType::Execve,
+            false,
+        ),
+        (
+            "evt.type = execve and evt.arg.res = EPERM",
+            EventType::Execve,
+            true,
+        ),
+        (
+            "evt.type = openat and fd.num >= 0",
+            EventType::Openat,
+            false,
+        ),
         ("evt.type = openat and fd.name = x", EventType::Openat, true),
-        ("evt.type = openat and evt.is_open_write = true", EventType::Openat, false),
-        ("evt.type = connect and evt.res = SUCCESS", EventType::Connect, false),
-        ("evt.type = connect and (evt.rawres >= 0 or evt.res = EINPROGRESS)", EventType::Connect, true),
+        (
+            "evt.type = openat and evt.is_open_write = true",
+            EventType::Openat,
+            false,
+        ),
+        (
+            "evt.type = connect and evt.res = SUCCESS",
+            EventType::Connect,
+            false,
+        ),
+        (
+            "evt.type = connect and (evt.rawres >= 0 or evt.res = EINPROGRESS)",
+            EventType::Connect,
+            true,
+        ),
     ] {
-        assert_eq!(program(&rule(condition)).asks_about_failure(event), asks, "{condition}");
+        assert_eq!(
+            program(&rule(condition)).asks_about_failure(event),
+            asks,
+            "{condition}"
+        );
     }
     let writes = program(&rule("evt.type = openat and evt.is_open_write = true"));
     assert!(writes.can_match(EventType::Openat, &knowledge::of_open(true)));
@@ -197,7 +270,11 @@ fn lists_macros_overrides_and_exceptions() {
         let report = load_text(text);
         let errors: Vec<_> = report.errors().map(ToString::to_string).collect();
         assert!(errors.is_empty(), "{errors:#?}");
-        report.rules.rules().map(|rule| rule.condition.to_string()).collect::<Vec<_>>()
+        report
+            .rules
+            .rules()
+            .map(|rule| rule.condition.to_string())
+            .collect::<Vec<_>>()
     };
     let base = "- list: l\n  items: [a, \"b c\"]\n- macro: m\n  condition: proc.name in (l)\n";
     for (more, expected) in [
@@ -211,7 +288,8 @@ fn lists_macros_overrides_and_exceptions() {
             "((proc.name in (a, \"b c\") or evt.num = 1) and evt.num > 0)",
         ),
         (
-            rule("m") + "- rule: r\n  condition: and proc.pid = 1\n  override: {condition: append}\n",
+            rule("m")
+                + "- rule: r\n  condition: and proc.pid = 1\n  override: {condition: append}\n",
             "(proc.name in (a, \"b c\") and proc.pid = 1)",
         ),
         (
@@ -240,19 +318,67 @@ fn lists_macros_overrides_and_exceptions() {
 #[test]
 fn errors_name_file_line_and_remedy() {
     for (text, code, part) in [
-        ("rule: x".to_owned(), "LOAD_ERR_YAML_VALIDATE", "expected a list of rules"),
+        (
+            "rule: x".to_owned(),
+            "LOAD_ERR_YAML_VALIDATE",
+            "expected a list of rules",
+        ),
         ("- a: [".to_owned(), "LOAD_ERR_YAML_PARSE", ""),
-        ("- rule: r\n  desc: d".to_owned(), "LOAD_ERR_YAML_VALIDATE", "the rule needs 'condition'"),
-        (rule("proc.nme = a"), "LOAD_ERR_COMPILE_CONDITION", "did you mean 'proc.name'?"),
-        (rule("nothing"), "LOAD_ERR_VALIDATE", "Undefined macro 'nothing'"),
-        (rule("evt.type = opne"), "LOAD_ERR_COMPILE_CONDITION", "did you mean 'open'?"),
-        (rule("fd.num = x"), "LOAD_ERR_COMPILE_CONDITION", "not a valid number"),
-        (rule("fd.num contains 1"), "LOAD_ERR_COMPILE_CONDITION", "does not go with"),
-        (rule("proc.name regex \"(\""), "LOAD_ERR_COMPILE_CONDITION", "regular expression"),
-        (rule("evt.num>0").replace("INFO", "LOUD"), "LOAD_ERR_YAML_VALIDATE", "unknown priority 'LOUD'"),
-        (rule("evt.num>0").replace(": o", ": 50%"), "LOAD_ERR_COMPILE_OUTPUT", "expected a field"),
-        ("- required_engine_version: 99".to_owned(), "LOAD_ERR_VALIDATE", "version 99"),
-        ("- list: l\n  items: [a]\n  append: true".to_owned(), "LOAD_ERR_VALIDATE", "no list"),
+        (
+            "- rule: r\n  desc: d".to_owned(),
+            "LOAD_ERR_YAML_VALIDATE",
+            "the rule needs 'condition'",
+        ),
+        (
+            rule("proc.nme = a"),
+            "LOAD_ERR_COMPILE_CONDITION",
+            "did you mean 'proc.name'?",
+        ),
+        (
+            rule("nothing"),
+            "LOAD_ERR_VALIDATE",
+            "Undefined macro 'nothing'",
+        ),
+        (
+            rule("evt.type = opne"),
+            "LOAD_ERR_COMPILE_CONDITION",
+            "did you mean 'open'?",
+        ),
+        (
+            rule("fd.num = x"),
+            "LOAD_ERR_COMPILE_CONDITION",
+            "not a valid number",
+        ),
+        (
+            rule("fd.num contains 1"),
+            "LOAD_ERR_COMPILE_CONDITION",
+            "does not go with",
+        ),
+        (
+            rule("proc.name regex \"(\""),
+            "LOAD_ERR_COMPILE_CONDITION",
+            "regular expression",
+        ),
+        (
+            rule("evt.num>0").replace("INFO", "LOUD"),
+            "LOAD_ERR_YAML_VALIDATE",
+            "unknown priority 'LOUD'",
+        ),
+        (
+            rule("evt.num>0").replace(": o", ": 50%"),
+            "LOAD_ERR_COMPILE_OUTPUT",
+            "expected a field",
+        ),
+        (
+            "- required_engine_version: 99".to_owned(),
+            "LOAD_ERR_VALIDATE",
+            "version 99",
+        ),
+        (
+            "- list: l\n  items: [a]\n  append: true".to_owned(),
+            "LOAD_ERR_VALIDATE",
+            "no list",
+        ),
         (
             "- macro: m\n  condition: m\n".to_owned() + &rule("m"),
             "LOAD_ERR_VALIDATE",
@@ -260,7 +386,10 @@ fn errors_name_file_line_and_remedy() {
         ),
     ] {
         let report = load_text(&text);
-        let error = report.errors().next().unwrap_or_else(|| panic!("no error: {text}"));
+        let error = report
+            .errors()
+            .next()
+            .unwrap_or_else(|| panic!("no error: {text}"));
         assert_eq!(error.code.name(), code, "{error}");
         let shown = error.to_string();
         assert!(shown.contains(part), "{shown}");
@@ -274,10 +403,18 @@ fn warnings_do_not_keep_rules_from_loading() {
     let text = rule("evt.num > 0")
         + "  colour: red\n- list: unused\n  items: []\n- macro: unused\n  condition: evt.num > 0\n- thing: x\n";
     let report = load_text(&text);
-    let codes: Vec<_> = report.warnings().map(|warning| warning.code.name()).collect();
+    let codes: Vec<_> = report
+        .warnings()
+        .map(|warning| warning.code.name())
+        .collect();
     assert_eq!(
         codes,
-        ["LOAD_UNKNOWN_KEY", "LOAD_UNKNOWN_ITEM", "LOAD_UNUSED_MACRO", "LOAD_UNUSED_LIST"]
+        [
+            "LOAD_UNKNOWN_KEY",
+            "LOAD_UNKNOWN_ITEM",
+            "LOAD_UNUSED_MACRO",
+            "LOAD_UNUSED_LIST"
+        ]
     );
     assert_eq!(report.rules.len(), 1);
 }
@@ -289,7 +426,10 @@ fn the_default_rules_load_without_a_finding() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        sources.push(RuleSource { name: path.display().to_string(), text });
+        sources.push(RuleSource {
+            name: path.display().to_string(),
+            text,
+        });
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     let report = load(&sources);
@@ -298,7 +438,10 @@ fn the_default_rules_load_without_a_finding() {
     let program = Program::compile(&report.rules, CompileOptions::default());
     assert_eq!(program.inert_rules().count(), 0);
     for field in program.fields() {
-        assert!(crate::fields::extractor(field.name).is_some(), "{field:?} has no value");
+        assert!(
+            crate::fields::extractor(field.name).is_some(),
+            "{field:?} has no value"
+        );
     }
 }
 

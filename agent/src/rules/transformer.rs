@@ -37,7 +37,10 @@ impl Transformer {
 
     /// The transformer of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, transformer)| *transformer)
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, transformer)| *transformer)
     }
 
     /// How many arguments it takes: at least, and at most.
@@ -56,13 +59,19 @@ impl Transformer {
             Self::ToUpper => each_text(arguments.pop()?, |text| Some(text.to_ascii_uppercase())),
             Self::Base64 => each_text(arguments.pop()?, decode_base64),
             Self::Basename => each_text(arguments.pop()?, |text| {
-                Some(text.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec())
+                Some(
+                    text.rsplit(|byte| *byte == b'/')
+                        .next()
+                        .unwrap_or_default()
+                        .to_vec(),
+                )
             }),
             Self::Len => Some(Value::Uint(match arguments.pop()? {
                 Value::List(items) => items.len() as u64,
-                Value::Bytes(text) => {
-                    text.iter().position(|byte| *byte == 0).unwrap_or(text.len()) as u64
-                }
+                Value::Bytes(text) => text
+                    .iter()
+                    .position(|byte| *byte == 0)
+                    .unwrap_or(text.len()) as u64,
                 _ => return None,
             })),
             Self::Join => {
@@ -91,7 +100,11 @@ fn to_text(value: &Value<'_>) -> Vec<u8> {
         Value::Double(number) => format!("{number:.1}").into_bytes(),
         Value::Bool(truth) => truth.to_string().into_bytes(),
         Value::Ip(address) => address.to_string().into_bytes(),
-        Value::List(items) => items.iter().map(to_text).collect::<Vec<_>>().join(&b","[..]),
+        Value::List(items) => items
+            .iter()
+            .map(to_text)
+            .collect::<Vec<_>>()
+            .join(&b","[..]),
     }
 }
 
@@ -103,7 +116,10 @@ fn each_text<'e>(
     match value {
         Value::Bytes(text) => Some(Value::Bytes(Cow::Owned(function(&text)?))),
         Value::List(items) => Some(Value::List(
-            items.into_iter().filter_map(|item| each_text(item, function)).collect(),
+            items
+                .into_iter()
+                .filter_map(|item| each_text(item, function))
+                .collect(),
         )),
         _ => None,
     }
@@ -111,7 +127,10 @@ fn each_text<'e>(
 
 /// Standard alphabet, padding optional.
 fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
+    let digits = text
+        .strip_suffix(b"==")
+        .or_else(|| text.strip_suffix(b"="))
+        .unwrap_or(text);
     if digits.len() % 4 == 1 {
         return None;
     }
@@ -154,7 +173,11 @@ mod tests {
             ("b64", text(b"!"), None),
             ("b64", text(b"aGkxx"), None),
             ("len", text(b"abc\0def"), Some(Value::Uint(3))),
-            ("len", Value::List(vec![text(b"a"), text(b"b")]), Some(Value::Uint(2))),
+            (
+                "len",
+                Value::List(vec![text(b"a"), text(b"b")]),
+                Some(Value::Uint(2)),
+            ),
             ("len", Value::Int(1), None),
         ] {
             let transformer = Transformer::from_name(name).unwrap();

@@ -39,9 +39,10 @@ impl Node {
 
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
-            Value::Map(entries) => {
-                entries.iter().find(|(name, _, _)| name == key).map(|(_, _, node)| node)
-            }
+            Value::Map(entries) => entries
+                .iter()
+                .find(|(name, _, _)| name == key)
+                .map(|(_, _, node)| node),
             _ => None,
         }
     }
@@ -64,7 +65,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, (String, Position)> {
     loader.early_parse(false);
     let describe =
         |error: &saphyr::ScanError| (format!("{}", error.info()), position(*error.marker()));
-    Parser::new_from_str(text).load(&mut loader, true).map_err(|error| describe(&error))?;
+    Parser::new_from_str(text)
+        .load(&mut loader, true)
+        .map_err(|error| describe(&error))?;
     if let Some(error) = loader.error() {
         return Err(describe(error));
     }
@@ -72,7 +75,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, (String, Position)> {
 }
 
 fn position(marker: Marker) -> Position {
-    Position { line: marker.line().max(1), column: marker.col() + 1 }
+    Position {
+        line: marker.line().max(1),
+        column: marker.col() + 1,
+    }
 }
 
 fn convert(node: &MarkedYaml<'_>) -> Result<Node, (String, Position)> {

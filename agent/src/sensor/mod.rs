@@ -9,6 +9,7 @@ mod ring;
 mod tracefs;
 
 use std::io;
+use std::sync::Arc;
 
 use agent_ebpf::{DROP_COUNTERS, DROP_SCRATCH_BUSY, RecordKind, Settings, names};
 use aya::maps::{MapData, PerCpuArray};
@@ -21,7 +22,7 @@ pub use btf::{Btf, BtfError};
 pub use kernel::{Kernel, KernelError};
 pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
-pub use ring::{Reader, RingUsage, StopHandle};
+pub use ring::{Reader, RingUsage, StopHandle, Wake};
 pub use tracefs::TracefsError;
 
 use crate::event::Pid;
@@ -113,7 +114,7 @@ pub struct Sensor {
     _programs: Ebpf,
     /// What was attached.
     attached: Vec<Probe>,
-    drops: PerCpuArray<MapData, u64>,
+    drops: DropCounters,
 }
 
 /// Records lost in the kernel since the start, one number a cause.
@@ -123,6 +124,15 @@ pub struct KernelDrops {
 }
 
 impl KernelDrops {
+    /// How many records of exec, fork and exit were lost.
+    pub fn of_processes(&self) -> u64 {
+        [RecordKind::Exec, RecordKind::Fork, RecordKind::Exit]
+            .into_iter()
+            .map(|kind| self.counters[kind as usize])
+            .sum::<u64>()
+            + self.counters[DROP_SCRATCH_BUSY as usize]
+    }
+
     /// Cause and number, for every cause there is.
     pub fn by_cause(&self) -> impl Iterator<Item = (String, u64)> {
         let full = RecordKind::ALL.into_iter().map(|kind| {
@@ -246,7 +256,7 @@ impl Sensor {
             Self {
                 _programs: programs,
                 attached,
-                drops,
+                drops: DropCounters(Arc::new(drops)),
             },
             reader,
         ))
@@ -257,17 +267,25 @@ impl Sensor {
         &self.attached
     }
 
-    /// What was lost in the kernel.
-    pub fn drops(&self) -> Result<KernelDrops, SensorError> {
+    /// What counts the records lost in the kernel; it may outlive the sensor.
+    pub fn drop_counters(&self) -> DropCounters {
+        self.drops.clone()
+    }
+}
+
+/// Counts the records lost in the kernel.
+#[derive(Clone)]
+pub struct DropCounters(Arc<PerCpuArray<MapData, u64>>);
+
+impl DropCounters {
+    /// What was lost so far.
+    pub fn read(&self) -> Result<KernelDrops, SensorError> {
         let mut drops = KernelDrops::default();
         for (index, counter) in (0..).zip(&mut drops.counters) {
-            let per_cpu = self
-                .drops
-                .get(&index, 0)
-                .map_err(|source| SensorError::Map {
-                    map: names::DROPS,
-                    source,
-                })?;
+            let per_cpu = self.0.get(&index, 0).map_err(|source| SensorError::Map {
+                map: names::DROPS,
+                source,
+            })?;
             *counter = per_cpu.iter().sum();
         }
         Ok(drops)

@@ -101,9 +101,6 @@ const MIN_LIMIT: usize = 2 * MAX_ANCESTORS;
 /// The longest line of ancestors that is followed.
 const MAX_ANCESTORS: usize = 64;
 
-/// `CLONE_THREAD`: the "child" is a thread of the same process.
-const CLONE_THREAD: u64 = 0x1_0000;
-
 impl ProcessTable {
     /// Processes kept unless configured otherwise.
     pub const DEFAULT_LIMIT: usize = 32_768;
@@ -483,7 +480,7 @@ impl ProcessTable {
     }
 
     fn apply_fork(&mut self, origin: &Origin, fork: &Fork) {
-        if fork.flags & CLONE_THREAD != 0 || fork.child == origin.process {
+        if fork.child == origin.process {
             return;
         }
         let slot = self.observe(origin);

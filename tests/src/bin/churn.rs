@@ -1,4 +1,5 @@
 //! Opens and closes a file as fast as it can until it is killed.
+#![expect(clippy::expect_used, reason = "a program of the tests")]
 
 fn main() {
     loop {

@@ -2,6 +2,11 @@
 //!
 //! Arguments: two paths of the same length, and how often the second has to be what was opened. The
 //! programs's end is that count; it exits 3 if it never succeeds.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program of the tests"
+)]
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
@@ -13,7 +18,9 @@ fn main() {
     let first = arguments.next().expect("a path");
     let second = arguments.next().expect("another path");
     assert_eq!(first.len(), second.len(), "the paths have one length");
-    let bytes = CString::new(first.clone()).expect("no NUL").into_bytes_with_nul();
+    let bytes = CString::new(first.clone())
+        .expect("no NUL")
+        .into_bytes_with_nul();
     let shared: Arc<Vec<AtomicU8>> = Arc::new(bytes.into_iter().map(AtomicU8::new).collect());
     let done = Arc::new(AtomicBool::new(false));
     let flipping = {
@@ -29,9 +36,9 @@ fn main() {
             }
         })
     };
-    let wanted = std::fs::canonicalize(std::path::PathBuf::from(
-        std::ffi::OsString::from_vec(second),
-    ))
+    let wanted = std::fs::canonicalize(std::path::PathBuf::from(std::ffi::OsString::from_vec(
+        second,
+    )))
     .expect("the second file exists");
     let mut opened = 0;
     for _ in 0..200_000 {

@@ -1,18 +1,22 @@
 //! `cargo xtask bench`: what the agent costs the machine it watches.
 //!
 //! The machine may be shared and noisy, so nothing is compared across time: each round measures
-//! every set-up, one right after the other, and what is shown are medians of the rounds and their
-//! differences. The work is pinned to one CPU; the agent is not, and on a machine of one CPU would
-//! compete with it.
+//! every set-up, one right after the other, and what is shown are medians of the rounds, of their
+//! differences and of their ratios. The work is pinned to one CPU. The agent is not: on a machine
+//! with one CPU the two would compete.
 
 mod agent;
+mod report;
 mod workload;
+
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::{build, tool};
 use agent::{Agent, Footprint};
-use workload::Workload;
+use report::Report;
+use workload::{Measurement, Scratch};
 
 /// A rule set that needs no system call's tracepoint.
 const EXEC_RULES: &str = "\
@@ -23,7 +27,7 @@ const EXEC_RULES: &str = "\
   priority: DEBUG
 ";
 
-/// What is compared with no agent.
+/// What is compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SetUp {
     NoAgent,
@@ -41,82 +45,54 @@ impl SetUp {
             Self::ExecRules => "exec rules",
         }
     }
+
+    /// Starts what belongs to it.
+    fn start(self, binary: &Path, exec_rules: &Path) -> Result<Option<Agent>> {
+        match self {
+            Self::NoAgent => Ok(None),
+            Self::DefaultRules => Agent::start(binary, None).map(Some),
+            Self::ExecRules => Agent::start(binary, Some(exec_rules)).map(Some),
+        }
+    }
 }
 
-/// Runs the rounds and prints the table.
-pub(crate) fn run(rounds: usize) -> Result<()> {
+/// One set-up in one round.
+struct Sample {
+    /// In the order of `Workload::ALL`.
+    measurements: Vec<Measurement>,
+    /// Of the agent, if there was one.
+    footprint: Option<Footprint>,
+}
+
+/// Runs the rounds and prints the result.
+pub(crate) fn run(rounds: u16, json: bool) -> Result<()> {
     let binary = build::run(true)?;
-    let rules = std::env::temp_dir().join(format!("peregrine-bench-{}.yaml", std::process::id()));
-    std::fs::write(&rules, EXEC_RULES)
-        .with_context(|| format!("cannot write {}", rules.display()))?;
+    let folder = tempfile::tempdir().context("cannot make a folder for the bench's files")?;
+    let exec_rules = folder.path().join("exec-rules.yaml");
+    std::fs::write(&exec_rules, EXEC_RULES)
+        .with_context(|| format!("cannot write {}", exec_rules.display()))?;
+    let scratch = Scratch::create(folder.path())?;
 
-    // times[set-up][workload], ns for one operation
-    let mut times = vec![vec![Vec::new(); Workload::ALL.len()]; SetUp::ALL.len()];
-    let mut footprints: Vec<Vec<Footprint>> = vec![Vec::new(); SetUp::ALL.len()];
-    for round in 0..rounds {
-        tool::say(&format!("round {} of {rounds}", round + 1));
-        for (set_up, times) in SetUp::ALL.into_iter().zip(&mut times) {
-            let agent = match set_up {
-                SetUp::NoAgent => None,
-                SetUp::DefaultRules => Some(Agent::start(&binary, None)?),
-                SetUp::ExecRules => Some(Agent::start(&binary, Some(&rules))?),
-            };
-            for (times, time) in times.iter_mut().zip(workload::measure_all()?) {
-                times.push(time);
-            }
-            if let Some(agent) = agent {
-                footprints[set_up as usize].push(agent.stop()?);
-            }
+    let mut samples = Vec::with_capacity(rounds.into());
+    for round in 1..=rounds {
+        tool::say(&format!("round {round} of {rounds}"));
+        let mut of_round = Vec::new();
+        for set_up in SetUp::ALL {
+            let sample = sample(set_up, &binary, &exec_rules, &scratch)
+                .with_context(|| format!("cannot measure with {}", set_up.name()))?;
+            of_round.push(sample);
         }
+        samples.push(of_round);
     }
-    std::fs::remove_file(&rules).with_context(|| format!("cannot remove {}", rules.display()))?;
-    print(&times, &footprints);
-    Ok(())
+    Report::new(&samples).print(json)
 }
 
-#[expect(clippy::print_stdout, reason = "the table is what the command is for")]
-fn print(times: &[Vec<Vec<f64>>], footprints: &[Vec<Footprint>]) {
-    println!(
-        "{:<14} {:>12} {:>25} {:>25}",
-        "ns per operation", "no agent", "default rules", "exec rules"
-    );
-    for (index, workload) in Workload::ALL.into_iter().enumerate() {
-        let base = median(&times[0][index]);
-        let mut line = format!("{:<16} {base:>12.0}", workload.name());
-        for set_up in &times[1..] {
-            // Differences are taken within a round, where the machine was in one mood.
-            let differences: Vec<f64> = set_up[index]
-                .iter()
-                .zip(&times[0][index])
-                .map(|(with, without)| with - without)
-                .collect();
-            let with = median(&set_up[index]);
-            let difference = median(&differences);
-            line = format!("{line} {with:>14.0} ({difference:>+8.0})");
-        }
-        println!("{line}");
-    }
-    for (set_up, footprints) in SetUp::ALL.into_iter().zip(footprints) {
-        if footprints.is_empty() {
-            continue;
-        }
-        let of = |value: fn(&Footprint) -> f64| {
-            median(&footprints.iter().map(value).collect::<Vec<_>>())
-        };
-        println!(
-            "agent, {}: ready after {:.0} ms, resident {:.1} MB (at most {:.1}), CPU {:.0} ms in {:.0} ms",
-            set_up.name(),
-            of(|footprint| footprint.ready.as_secs_f64() * 1e3),
-            of(|footprint| footprint.resident_kib / 1024.0),
-            of(|footprint| footprint.peak_kib / 1024.0),
-            of(|footprint| footprint.cpu.as_secs_f64() * 1e3),
-            of(|footprint| footprint.lived.as_secs_f64() * 1e3),
-        );
-    }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+fn sample(set_up: SetUp, binary: &Path, exec_rules: &Path, scratch: &Scratch) -> Result<Sample> {
+    let agent = set_up.start(binary, exec_rules)?;
+    let measurements = workload::measure_all(scratch, agent.as_ref())?;
+    let footprint = agent.map(Agent::stop).transpose()?;
+    Ok(Sample {
+        measurements,
+        footprint,
+    })
 }

@@ -1,17 +1,23 @@
 //! Loops of one operation each.
 
 use std::hint::black_box;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// A file some components deep that every Debian machine has, and no rule is about.
-const FILE: &str = "/usr/share/doc/base-files/copyright";
+use super::agent::Agent;
+use super::report::median;
+
+/// How often each loop runs; the median counts.
+const LOOPS: u32 = 5;
+/// How long the agent may take to catch up with a workload before its CPU time is read.
+const CATCH_UP: Duration = Duration::from_millis(50);
 
 /// One operation, repeated.
 #[derive(Clone, Copy)]
@@ -20,10 +26,36 @@ pub(super) enum Workload {
     Getppid,
     /// Opening a file for reading, and closing it.
     OpenClose,
-    /// A process that runs `/bin/true`.
+    /// A process that runs `/bin/true`, until its end.
     ForkExec,
     /// A TCP connection to a listener on loopback, and its end.
     Connect,
+}
+
+/// What one operation took, in ns.
+#[derive(Clone, Copy)]
+pub(super) struct Measurement {
+    /// The one who did it.
+    pub(super) time: f64,
+    /// The agent's CPU, on whatever CPU it ran; 0 without an agent.
+    pub(super) agent_cpu: f64,
+}
+
+/// What the workloads need to be there.
+pub(super) struct Scratch {
+    file: PathBuf,
+}
+
+impl Scratch {
+    /// Makes a file of which the path has five components, where no rule expects it.
+    pub(super) fn create(folder: &Path) -> Result<Self> {
+        let folder = folder.join("some/folder");
+        let file = folder.join("file");
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(&file, "contents\n"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Self { file })
+    }
 }
 
 impl Workload {
@@ -43,70 +75,102 @@ impl Workload {
         }
     }
 
-    /// Nanoseconds of one operation: the median of five loops.
-    fn measure(self) -> Result<f64> {
-        let mut times = Vec::new();
-        for _ in 0..5 {
-            let (count, time) = match self {
-                Self::Getppid => timed(400_000, || {
-                    black_box(rustix::process::getppid());
-                    Ok(())
-                })?,
-                Self::OpenClose => timed(60_000, || {
-                    drop(open(FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
-                    Ok(())
-                })?,
-                Self::ForkExec => timed(150, || {
-                    Command::new("/bin/true").status()?;
-                    Ok(())
-                })?,
-                Self::Connect => connections(2_000)?,
-            };
-            times.push(time.as_secs_f64() * 1e9 / f64::from(count));
+    /// Operations of one loop: enough for a tenth of a second or more.
+    fn count(self) -> u32 {
+        match self {
+            Self::Getppid => 500_000,
+            Self::OpenClose => 60_000,
+            Self::ForkExec => 150,
+            Self::Connect => 3_000,
         }
-        Ok(super::median(&times))
+    }
+
+    fn measure(self, scratch: &Scratch, agent: Option<&Agent>) -> Result<Measurement> {
+        let cpu_before = agent.map(Agent::cpu).transpose()?;
+        let mut times = Vec::new();
+        for _ in 0..LOOPS {
+            times.push(self.run(scratch)?.as_secs_f64() * 1e9 / f64::from(self.count()));
+        }
+        let agent_cpu = match agent.zip(cpu_before) {
+            Some((agent, before)) => {
+                std::thread::sleep(CATCH_UP);
+                agent.cpu()?.saturating_sub(before)
+            }
+            None => Duration::ZERO,
+        };
+        Ok(Measurement {
+            time: median(times),
+            agent_cpu: agent_cpu.as_secs_f64() * 1e9 / f64::from(self.count() * LOOPS),
+        })
+    }
+
+    /// One loop.
+    fn run(self, scratch: &Scratch) -> Result<Duration> {
+        match self {
+            Self::Getppid => self.timed(|| {
+                black_box(rustix::process::getppid());
+                Ok(())
+            }),
+            Self::OpenClose => self.timed(|| {
+                let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+                drop(open(&scratch.file, flags, Mode::empty())?);
+                Ok(())
+            }),
+            Self::ForkExec => self.timed(|| {
+                Command::new("/bin/true").status()?;
+                Ok(())
+            }),
+            Self::Connect => self.connections(),
+        }
+    }
+
+    fn timed(self, mut operation: impl FnMut() -> Result<()>) -> Result<Duration> {
+        let start = Instant::now();
+        for _ in 0..self.count() {
+            operation()?;
+        }
+        Ok(start.elapsed())
+    }
+
+    fn connections(self) -> Result<Duration> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let SocketAddr::V4(address) = listener.local_addr()? else {
+            return Err(anyhow!("the listener is not IPv4"));
+        };
+        self.timed(|| {
+            let client = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+            // Closing resets the connection, which leaves no port in TIME_WAIT behind.
+            sockopt::set_socket_linger(&client, Some(Duration::ZERO))?;
+            connect(&client, &address).context("cannot connect on loopback")?;
+            drop(listener.accept()?);
+            Ok(())
+        })
     }
 }
 
-fn timed(count: u32, mut operation: impl FnMut() -> Result<()>) -> Result<(u32, Duration)> {
-    let start = Instant::now();
-    for _ in 0..count {
-        operation()?;
-    }
-    Ok((count, start.elapsed()))
-}
-
-/// Connects to a listener that has room for all of them, so that none is accepted meanwhile.
-fn connections(count: u32) -> Result<(u32, Duration)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let std::net::SocketAddr::V4(address) = listener.local_addr()? else {
-        anyhow::bail!("the listener is not IPv4");
-    };
-    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, address.port());
-    timed(count, || {
-        let client = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-        // Closing resets the connection, which leaves no port in TIME_WAIT behind.
-        sockopt::set_socket_linger(&client, Some(Duration::ZERO))?;
-        connect(&client, &address).context("cannot connect on loopback")?;
-        drop(listener.accept()?);
-        Ok(())
+/// Measures every workload, in their order, on a thread that is pinned to the first CPU that this
+/// process may use. (Only that thread: the agent, which we start, must not inherit it.)
+pub(super) fn measure_all(scratch: &Scratch, agent: Option<&Agent>) -> Result<Vec<Measurement>> {
+    std::thread::scope(|scope| {
+        let measuring = scope.spawn(|| {
+            pin()?;
+            let all = Workload::ALL.into_iter();
+            all.map(|workload| workload.measure(scratch, agent))
+                .collect()
+        });
+        measuring
+            .join()
+            .map_err(|_| anyhow!("the measuring thread panicked"))?
     })
 }
 
-/// The time of every workload, in their order, on a thread that is pinned to the first CPU that this
-/// process may use. (Only that thread: the agent, which we start, must not inherit it.)
-pub(super) fn measure_all() -> Result<Vec<f64>> {
-    let measuring = std::thread::spawn(|| {
-        let allowed = sched_getaffinity(None)?;
-        let first = (0..CpuSet::MAX_CPU)
-            .find(|cpu| allowed.is_set(*cpu))
-            .unwrap_or(0);
-        let mut one = CpuSet::new();
-        one.set(first);
-        sched_setaffinity(None, &one).context("cannot pin to a CPU")?;
-        Workload::ALL.into_iter().map(Workload::measure).collect()
-    });
-    measuring
-        .join()
-        .map_err(|_| anyhow::anyhow!("the measuring thread panicked"))?
+/// Pins the calling thread.
+fn pin() -> Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let first = (0..CpuSet::MAX_CPU)
+        .find(|cpu| allowed.is_set(*cpu))
+        .ok_or_else(|| anyhow!("this process may use no CPU"))?;
+    let mut one = CpuSet::new();
+    one.set(first);
+    sched_setaffinity(None, &one).context("cannot pin to a CPU")
 }

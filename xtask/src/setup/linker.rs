@@ -4,13 +4,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::Outcome;
 use crate::tool;
 
 /// This version uses the LLVM inside the compiler; later ones want one on the system.
 const VERSION: &str = "0.10.3";
 
 /// Installs bpf-linker below `target/tools`, unless this version of it is found.
-pub(super) fn ensure() -> Result<()> {
+pub(super) fn ensure() -> Result<Outcome> {
     let tools = tool::workspace().join("target/tools");
     let own = tools.join("bin/bpf-linker");
     let wanted = format!("bpf-linker {VERSION}");
@@ -18,7 +19,7 @@ pub(super) fn ensure() -> Result<()> {
         if let Ok(version) = tool::output(Command::new(candidate).arg("--version"))
             && version.trim() == wanted
         {
-            return Ok(());
+            return Ok(Outcome::AlreadyThere);
         }
     }
     tool::say(&format!(
@@ -39,5 +40,6 @@ pub(super) fn ensure() -> Result<()> {
             // Its own target folder: ours may be locked by the cargo that runs us.
             .env_remove("CARGO_TARGET_DIR"),
     )
-    .context("the eBPF programs cannot be linked without bpf-linker")
+    .context("the eBPF programs cannot be linked without bpf-linker")?;
+    Ok(Outcome::SetUp)
 }

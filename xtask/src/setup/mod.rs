@@ -1,11 +1,14 @@
-//! `cargo xtask setup`: what a fresh machine with only Rust lacks.
+//! `cargo xtask setup`: what a fresh Debian machine with only Rust lacks.
 
+mod debian_archive;
+mod kernel_filesystems;
 mod linker;
 mod packages;
 mod rust_src;
-mod tracefs;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+
+use crate::tool;
 
 /// What to set up.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,14 +19,45 @@ pub(crate) enum Scope {
     Everything,
 }
 
-/// Installs what is missing, and says what that is.
+/// What came of one part.
+enum Outcome {
+    /// There was nothing to do.
+    AlreadyThere,
+    /// It was missing and is there now; what was done has been said.
+    SetUp,
+}
+
+/// A part by the name under which it is reported.
+type Part = (&'static str, fn() -> Result<Outcome>);
+
+const FOR_THE_BUILD: &[Part] = &[
+    ("rust-src", rust_src::ensure),
+    ("bpf-linker", linker::ensure),
+];
+
+const FOR_THE_TESTS: &[Part] = &[
+    ("Debian packages for the tests", packages::ensure),
+    (
+        "the kernel's file systems for tracing",
+        kernel_filesystems::ensure,
+    ),
+];
+
+/// Sets up what is missing and says so. Asked for everything, it names what was already there too;
+/// before a mere build that would be noise.
 pub(crate) fn run(scope: Scope) -> Result<()> {
-    rust_src::ensure()?;
-    linker::ensure()?;
-    if scope == Scope::Everything {
-        packages::ensure(packages::FOR_TESTS)?;
-        tracefs::ensure()?;
-        crate::tool::say("everything that the build and the tests need is there");
+    let more = match scope {
+        Scope::Build => &[],
+        Scope::Everything => FOR_THE_TESTS,
+    };
+    for (name, ensure) in FOR_THE_BUILD.iter().chain(more) {
+        match ensure().with_context(|| format!("cannot set up {name}"))? {
+            Outcome::SetUp => tool::say(&format!("{name}: set up")),
+            Outcome::AlreadyThere if scope == Scope::Everything => {
+                tool::say(&format!("{name}: already there"));
+            }
+            Outcome::AlreadyThere => {}
+        }
     }
     Ok(())
 }

@@ -1,107 +1,67 @@
-//! Debian packages.
+//! Debian packages that are installed as such.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use super::Outcome;
 use crate::tool;
 
-/// Package, and a program it brings, of what the end-to-end tests use.
-pub(super) const FOR_TESTS: &[(&str, &str)] = &[
-    ("runc", "runc"),
+/// What the end-to-end tests start: a package, and the program of it that they use.
+const FOR_TESTS: &[(&str, &str)] = &[
+    ("bsdutils", "script"),
     ("busybox-static", "busybox"),
     ("iproute2", "ip"),
+    ("runc", "runc"),
     ("util-linux", "setpriv"),
 ];
 
+/// Where Debian puts programs for root, which `PATH` may lack.
+const ROOT_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
 /// Installs those whose program is not found.
-pub(super) fn ensure(packages: &[(&str, &str)]) -> Result<()> {
-    let missing: Vec<&str> = packages
+pub(super) fn ensure() -> Result<Outcome> {
+    let missing: Vec<&str> = FOR_TESTS
         .iter()
-        .filter(|(_, program)| {
-            !tool::is_installed(program)
-                && !["/usr/sbin", "/sbin", "/bin"]
-                    .iter()
-                    .any(|folder| std::path::Path::new(folder).join(program).is_file())
-        })
+        .filter(|(_, program)| !is_found(program))
         .map(|(package, _)| *package)
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(Outcome::AlreadyThere);
     }
-    let command = format!(
-        "apt-get install --yes --no-install-recommends {}",
-        missing.join(" ")
-    );
+    install(&missing)?;
+    Ok(Outcome::SetUp)
+}
+
+/// Installs packages, as root; who is not is told the command.
+pub(super) fn install(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
     if !tool::is_installed("apt-get") {
-        bail!(
-            "the tests need {}, and there is no apt-get to install it with",
-            missing.join(", ")
-        );
+        bail!("{names} cannot be installed without apt-get: install what gives the same");
     }
     if !tool::is_root() {
-        bail!("the tests need more packages; as root, run: {command}");
-    }
-    tool::say(&format!("installing {}", missing.join(", ")));
-    tool::output(Command::new("apt-get").args(["-qq", "update"]))?;
-    tool::output(
-        Command::new("apt-get")
-            .args(["-qq", "install", "--yes", "--no-install-recommends"])
-            .args(&missing)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
-    .map(drop)
-}
-
-/// The Debian mirrors that this machine's own apt sources name.
-pub(super) fn mirrors() -> Result<BTreeSet<String>> {
-    let mut files = vec!["/etc/apt/sources.list".into()];
-    if let Ok(entries) = fs::read_dir("/etc/apt/sources.list.d") {
-        files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
-    }
-    let mut mirrors = BTreeSet::new();
-    for file in files {
-        let extension = file.extension().and_then(|extension| extension.to_str());
-        if matches!(extension, Some("list" | "sources"))
-            && let Ok(text) = fs::read_to_string(&file)
-        {
-            mirrors.extend(mirrors_in(&text));
-        }
-    }
-    if mirrors.is_empty() {
-        return Err(anyhow::anyhow!("no mirror is named in /etc/apt"))
-            .context("a Debian mirror is needed");
-    }
-    Ok(mirrors)
-}
-
-/// The addresses in an apt source of either format that end in `/debian`.
-fn mirrors_in(text: &str) -> impl Iterator<Item = String> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("deb ") || line.starts_with("URIs:"))
-        .flat_map(str::split_whitespace)
-        .map(|word| word.trim_end_matches('/'))
-        .filter(|word| word.contains("://") && word.ends_with("/debian"))
-        .map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_formats_of_apt_sources() {
-        let text = "# deb http://comment.example/debian x main\n\
-                    deb [signed-by=/k.gpg] http://one.example/debian/ bookworm main\n\
-                    Types: deb\nURIs: http://two.example/debian\n\
-                    URIs: http://two.example/debian-security\n";
-        let found: Vec<_> = mirrors_in(text).collect();
-        assert_eq!(
-            found,
-            ["http://one.example/debian", "http://two.example/debian"]
+        bail!(
+            "{names} can only be installed by root, run as root: apt-get install --no-install-recommends {names}"
         );
     }
+    tool::say(&format!("installing {names}"));
+    let mut install = Command::new("apt-get");
+    install
+        .args(["-qq", "install", "--yes", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    // A new machine has no package lists yet, an old one may know versions that are gone.
+    if tool::output(&mut install).is_err() {
+        tool::output(Command::new("apt-get").args(["-qq", "update"]))?;
+        tool::output(&mut install)?;
+    }
+    Ok(())
+}
+
+fn is_found(program: &str) -> bool {
+    let in_root_folders = ROOT_FOLDERS
+        .iter()
+        .any(|folder| Path::new(folder).join(program).is_file());
+    in_root_folders || tool::is_installed(program)
 }

@@ -2,159 +2,170 @@
 //!
 //! They have to be of exactly the compiler's version. Where rustup can fetch them, it does. Where it
 //! cannot, Debian has them as a package for all architectures that depends on nothing installed: it
-//! is downloaded, checked by apt against the archive's key, and unpacked, not installed.
+//! is downloaded and its library put where rustup would put it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::fs::{Access, access};
 
-use super::packages::mirrors;
+use super::{Outcome, debian_archive, packages};
 use crate::tool;
 
-/// Where `build-std` looks, below the sysroot.
-const PLACE: &str = "lib/rustlib/src/rust";
-/// Suites that may carry the compiler's version.
-const SUITES: [&str; 7] = [
-    "bookworm-backports",
-    "trixie",
-    "trixie-backports",
-    "forky",
-    "forky-backports",
-    "testing",
-    "unstable",
-];
-/// The keys of Debian's archive, on any Debian machine.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
 /// Puts the sources where `build-std` looks, unless they are there.
-pub(super) fn ensure() -> Result<()> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let sysroot = tool::output(Command::new(&rustc).args(["--print", "sysroot"]))?;
-    let place = Path::new(sysroot.trim()).join(PLACE);
-    if place.join("library/core").is_dir() {
-        return Ok(());
+pub(super) fn ensure() -> Result<Outcome> {
+    let compiler = Compiler::find()?;
+    if compiler.has_sources() {
+        return Ok(Outcome::AlreadyThere);
     }
-    tool::say("the sources of Rust's core library are missing");
-    if tool::is_installed("rustup") {
-        match tool::run(Command::new("rustup").args(["component", "add", "rust-src"])) {
-            Ok(()) if place.join("library/core").is_dir() => return Ok(()),
-            Ok(()) => tool::say("rustup put them into another toolchain; trying Debian's package"),
-            Err(error) => tool::say(&format!("{error:#}; trying Debian's package")),
-        }
+    tool::say(&format!(
+        "the sources of Rust's core library are missing from {}",
+        compiler.place().display()
+    ));
+    if compiler.sysroot == Path::new("/usr") {
+        // Debian's own compiler: its package of the sources belongs to the same version.
+        packages::install(&["rust-src"])?;
+    } else if !from_rustup(&compiler) {
+        from_debian(&compiler)?;
     }
-    let version = tool::output(Command::new(&rustc).arg("--version"))?;
-    let version = version
-        .split_whitespace()
-        .nth(1)
-        .ok_or_else(|| anyhow!("rustc --version says {version:?}, which has no version"))?;
-    from_debian(version, &place).with_context(|| {
-        format!(
-            "the sources of Rust {version} are needed at {}",
-            place.display()
-        )
-    })
-}
-
-/// Downloads Debian's package of that version and copies its sources to `place`.
-fn from_debian(version: &str, place: &Path) -> Result<()> {
-    if !tool::is_installed("apt-get") || !tool::is_installed("dpkg") {
+    if !compiler.has_sources() {
         bail!(
-            "this is no Debian machine, and rustup cannot fetch them: install the component rust-src by hand"
+            "there is still no library/core in {}",
+            compiler.place().display()
         );
     }
-    let work = std::env::temp_dir().join(format!("peregrine-rust-src-{}", std::process::id()));
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(work.join(folder))?;
+    Ok(Outcome::SetUp)
+}
+
+/// The compiler that cargo uses here.
+struct Compiler {
+    sysroot: PathBuf,
+    version: String,
+}
+
+impl Compiler {
+    fn find() -> Result<Self> {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+        let sysroot = tool::output(Command::new(&rustc).args(["--print", "sysroot"]))?;
+        let said = tool::output(Command::new(&rustc).arg("--version"))?;
+        let version = said
+            .split_whitespace()
+            .nth(1)
+            .ok_or_else(|| anyhow!("`rustc --version` says {said:?}, which has no version"))?;
+        Ok(Self {
+            sysroot: PathBuf::from(sysroot.trim()),
+            version: version.to_owned(),
+        })
     }
-    let outcome =
-        download(version, &work).and_then(|package| unpack(version, &package, &work, place));
+
+    /// Where `build-std` looks.
+    fn place(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib/src/rust")
+    }
+
+    fn has_sources(&self) -> bool {
+        self.place().join("library/core/Cargo.toml").is_file()
+    }
+}
+
+/// Whether rustup got them. Its toolchains are its own business: it is not asked to change one for a
+/// compiler that came from elsewhere.
+fn from_rustup(compiler: &Compiler) -> bool {
+    let Ok(home) = tool::output(Command::new("rustup").args(["show", "home"])) else {
+        return false;
+    };
+    if !compiler.sysroot.starts_with(home.trim()) {
+        return false;
+    }
+    let added = tool::run(Command::new("rustup").args(["component", "add", "rust-src"]));
+    if let Err(error) = added {
+        tool::say(&format!("{error:#}; trying Debian's package of them"));
+        return false;
+    }
+    compiler.has_sources()
+}
+
+fn from_debian(compiler: &Compiler) -> Result<()> {
+    let place = compiler.place();
+    let writable = place.ancestors().find(|folder| folder.exists());
+    if writable.is_none_or(|folder| access(folder, Access::WRITE_OK).is_err()) {
+        bail!(
+            "{} cannot be written: run `cargo xtask setup` once as its owner",
+            compiler.sysroot.display()
+        );
+    }
+    // Not in the folder for temporary files, which may be a small one in memory.
+    let work = tool::workspace().join(format!("target/rust-src-{}", std::process::id()));
+    fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
+    let outcome = debian_archive::download("rust-src", &compiler.version, &work)
+        .and_then(|package| unpack(&package, &compiler.version, &place));
     if let Err(error) = fs::remove_dir_all(&work) {
         tool::say(&format!("cannot remove {}: {error}", work.display()));
     }
     outcome
 }
 
-fn download(version: &str, work: &Path) -> Result<PathBuf> {
-    let mirrors = mirrors()?;
-    for mirror in &mirrors {
-        for suite in SUITES {
-            let list = work.join("sources.list");
-            fs::write(
-                &list,
-                format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"),
-            )?;
-            let apt = |program: &str| {
-                let mut command = Command::new(program);
-                command.current_dir(work);
-                for (key, value) in [
-                    ("Dir::Etc::sourcelist", list.as_path()),
-                    ("Dir::Etc::sourceparts", Path::new("/dev/null")),
-                    ("Dir::State::lists", &work.join("lists")),
-                    ("Dir::Cache", &work.join("cache")),
-                ] {
-                    command.arg("-o").arg(format!("{key}={}", value.display()));
-                }
-                // The sandbox user of apt cannot write to our folder.
-                command.args(["-o", "APT::Sandbox::User=root"]);
-                command
-            };
-            if tool::output(apt("apt-get").args(["-qq", "update"])).is_err() {
-                continue;
-            }
-            let known = tool::output(apt("apt-cache").args(["madison", "rust-src"]))?;
-            let found = known
-                .lines()
-                .filter_map(|line| line.split('|').nth(1).map(str::trim))
-                .find(|candidate| candidate.starts_with(&format!("{version}+")));
-            if let Some(candidate) = found {
-                tool::say(&format!(
-                    "downloading Debian's rust-src {candidate} from {suite}"
-                ));
-                tool::output(
-                    apt("apt-get")
-                        .arg("download")
-                        .arg(format!("rust-src={candidate}")),
-                )?;
-                return downloaded(work);
-            }
-        }
+/// Unpacks the library out of the package, into a folder beside its place first: a set-up that is
+/// interrupted must not leave half of it there. The compiler's own sources, most of the package, are
+/// left out.
+fn unpack(package: &Path, version: &str, place: &Path) -> Result<()> {
+    fs::create_dir_all(place).with_context(|| format!("cannot make {}", place.display()))?;
+    let partial = place.join(format!(".partial-{}", std::process::id()));
+    fs::create_dir(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
+    let library = place.join("library");
+    let outcome = extract(
+        package,
+        &format!("./usr/src/rustc-{version}/library"),
+        &partial,
+    )
+    .and_then(|()| {
+        fs::rename(partial.join("library"), &library).with_context(|| {
+            format!(
+                "cannot make {}: if it is there, remove it",
+                library.display()
+            )
+        })
+    });
+    if let Err(error) = fs::remove_dir_all(&partial) {
+        tool::say(&format!("cannot remove {}: {error}", partial.display()));
     }
-    bail!("none of Debian's suites has rust-src {version}")
+    outcome
 }
 
-fn downloaded(work: &Path) -> Result<PathBuf> {
-    for entry in fs::read_dir(work)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "deb") {
-            return Ok(path);
-        }
+/// Extracts one folder of a package, of which only the last part of its path is kept.
+fn extract(package: &Path, folder: &str, into: &Path) -> Result<()> {
+    let mut archive = Command::new("dpkg-deb")
+        .arg("--fsys-tarfile")
+        .arg(package)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start dpkg-deb")?;
+    let contents = archive
+        .stdout
+        .take()
+        .ok_or_else(|| anyhow!("dpkg-deb has no output"))?;
+    let strip = folder.split('/').count() - 1;
+    let status = Command::new("tar")
+        .args([
+            "-x",
+            "--no-same-owner",
+            &format!("--strip-components={strip}"),
+            "-C",
+        ])
+        .arg(into)
+        .arg(folder)
+        .stdin(contents)
+        .status()
+        .context("cannot start tar")?;
+    let archived = archive.wait()?;
+    if !status.success() || !archived.success() {
+        bail!(
+            "{} has no {folder}, or it cannot be unpacked",
+            package.display()
+        );
     }
-    bail!("apt-get downloaded no package")
-}
-
-fn unpack(version: &str, package: &Path, work: &Path, place: &Path) -> Result<()> {
-    let unpacked = work.join("unpacked");
-    tool::output(Command::new("dpkg").arg("-x").arg(package).arg(&unpacked))?;
-    let sources = unpacked.join(format!("usr/src/rustc-{version}"));
-    if let Some(parent) = place.parent() {
-        fs::create_dir_all(parent)
-            .with_context(|| format!("cannot make {}: run as its owner", parent.display()))?;
-    }
-    // Only what `build-std` reads; the compiler itself is another 300 MB.
-    fs::create_dir_all(place)?;
-    for part in ["library", "src/llvm-project/libunwind"] {
-        let from = sources.join(part);
-        if from.exists() {
-            let to = place.join(part);
-            fs::create_dir_all(&to)?;
-            tool::output(Command::new("cp").arg("-r").arg(from.join(".")).arg(&to))?;
-        }
-    }
-    if !place.join("library/core").is_dir() {
-        bail!("the package has no library/core in {}", sources.display());
-    }
-    tool::say(&format!("put them at {}", place.display()));
     Ok(())
 }

@@ -15,8 +15,9 @@ const fn field(
 }
 
 /// All of them.
-pub(super) const CLASSES: &[&[FieldDefinition]] =
-    &[EVT, PROC, USER, GROUP, FD, FS_PATH, FDLIST, UTIL, CONTAINER, K8S];
+pub(super) const CLASSES: &[&[FieldDefinition]] = &[
+    EVT, PROC, USER, GROUP, FD, FS_PATH, FDLIST, UTIL, CONTAINER, K8S,
+];
 
 const EVT: &[FieldDefinition] = &[
     field("evt.num", Uint, None),
@@ -39,7 +40,9 @@ const EVT: &[FieldDefinition] = &[
     field("evt.hostname", Text, None),
     field("evt.latency", RelativeTime, None).deprecated(),
     field("evt.latency.s", RelativeTime, None).deprecated(),
-    field("evt.latency.ns", RelativeTime, None).padded().deprecated(),
+    field("evt.latency.ns", RelativeTime, None)
+        .padded()
+        .deprecated(),
     field("evt.latency.quantized", Uint, None).deprecated(),
     field("evt.latency.human", Text, None).deprecated(),
     field("evt.deltatime", RelativeTime, None),
@@ -54,7 +57,9 @@ const EVT: &[FieldDefinition] = &[
     field("evt.cpu", Int, None),
     field("evt.args", Text, None),
     field("evt.arg", Text, Required),
-    field("evt.rawarg", Dynamic, Required).no_right_side().no_transformers(),
+    field("evt.rawarg", Dynamic, Required)
+        .no_right_side()
+        .no_transformers(),
     field("evt.info", Text, None),
     field("evt.buffer", Buffer, None),
     field("evt.buflen", Uint, None),
@@ -77,7 +82,10 @@ const EVT: &[FieldDefinition] = &[
     field("evt.count.exit", Uint, None),
     field("evt.count.procinfo", Uint, None),
     field("evt.count.threadinfo", Uint, None),
-    field("evt.around", Uint, Required).no_right_side().no_transformers().filter_only(),
+    field("evt.around", Uint, Required)
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
     field("evt.abspath", Text, Optional),
     field("evt.buflen.in", Uint, None),
     field("evt.buflen.out", Uint, None),
@@ -100,29 +108,47 @@ const EVT: &[FieldDefinition] = &[
 const PROC: &[FieldDefinition] = &[
     field("proc.exe", Text, None),
     field("proc.pexe", Text, None),
-    field("proc.aexe", Text, Optional).any_ancestor().no_right_side().no_transformers(),
+    field("proc.aexe", Text, Optional)
+        .any_ancestor()
+        .no_right_side()
+        .no_transformers(),
     field("proc.exepath", Text, None),
     field("proc.pexepath", Text, None),
-    field("proc.aexepath", Text, Optional).any_ancestor().no_right_side().no_transformers(),
+    field("proc.aexepath", Text, Optional)
+        .any_ancestor()
+        .no_right_side()
+        .no_transformers(),
     field("proc.name", Text, None),
     field("proc.pname", Text, None),
-    field("proc.aname", Text, Optional).any_ancestor().no_right_side().no_transformers(),
+    field("proc.aname", Text, Optional)
+        .any_ancestor()
+        .no_right_side()
+        .no_transformers(),
     field("proc.args", Text, Optional),
     field("proc.aargs", Text, Optional),
     field("proc.cmdline", Text, None),
     field("proc.pcmdline", Text, None),
-    field("proc.acmdline", Text, Optional).any_ancestor().no_right_side().no_transformers(),
+    field("proc.acmdline", Text, Optional)
+        .any_ancestor()
+        .no_right_side()
+        .no_transformers(),
     field("proc.cmdnargs", Uint, None),
     field("proc.cmdlenargs", Uint, None),
     field("proc.exeline", Text, None),
     field("proc.env", Text, Optional),
-    field("proc.aenv", Text, Optional).any_ancestor().no_right_side().no_transformers(),
+    field("proc.aenv", Text, Optional)
+        .any_ancestor()
+        .no_right_side()
+        .no_transformers(),
     field("proc.cwd", Text, None),
     field("proc.loginshellid", Int, None),
     field("proc.tty", Uint, None),
     field("proc.pid", Int, None),
     field("proc.ppid", Int, None),
-    field("proc.apid", Int, Optional).any_ancestor().no_right_side().no_transformers(),
+    field("proc.apid", Int, Optional)
+        .any_ancestor()
+        .no_right_side()
+        .no_transformers(),
     field("proc.vpid", Int, None),
     field("proc.pvpid", Int, None),
     field("proc.sid", Int, None),
@@ -152,7 +178,11 @@ const PROC: &[FieldDefinition] = &[
     field("proc.exe_ino.ctime", AbsoluteTime, None),
     field("proc.exe_ino.mtime", AbsoluteTime, None),
     field("proc.exe_ino.ctime_duration_proc_start", AbsoluteTime, None),
-    field("proc.exe_ino.ctime_duration_pidns_start", AbsoluteTime, None),
+    field(
+        "proc.exe_ino.ctime_duration_pidns_start",
+        AbsoluteTime,
+        None,
+    ),
     field("proc.pidns_init_start_ts", Uint, None),
     field("thread.cap_permitted", Text, None),
     field("thread.cap_inheritable", Text, None),
@@ -214,12 +244,20 @@ const FD: &[FieldDefinition] = &[
     field("fd.name", Text, None),
     field("fd.directory", Text, None),
     field("fd.filename", Text, None),
-    field("fd.ip", Ip, None).either_end().no_right_side().no_transformers().filter_only(),
+    field("fd.ip", Ip, None)
+        .either_end()
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
     field("fd.cip", Ip, None),
     field("fd.sip", Ip, None),
     field("fd.lip", Ip, None),
     field("fd.rip", Ip, None),
-    field("fd.port", Port, None).either_end().no_right_side().no_transformers().filter_only(),
+    field("fd.port", Port, None)
+        .either_end()
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
     field("fd.cport", Port, None),
     field("fd.sport", Port, None),
     field("fd.lport", Port, None),
@@ -230,22 +268,50 @@ const FD: &[FieldDefinition] = &[
     field("fd.uid", Text, None),
     field("fd.containername", Text, None),
     field("fd.containerdirectory", Text, None),
-    field("fd.proto", Port, None).either_end().no_right_side().no_transformers().filter_only(),
+    field("fd.proto", Port, None)
+        .either_end()
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
     field("fd.cproto", Text, None),
     field("fd.sproto", Text, None),
     field("fd.lproto", Text, None),
     field("fd.rproto", Text, None),
-    field("fd.net", Net, None).either_end().no_right_side().no_transformers().filter_only(),
-    field("fd.cnet", Net, None).no_right_side().no_transformers().filter_only(),
-    field("fd.snet", Net, None).no_right_side().no_transformers().filter_only(),
-    field("fd.lnet", Net, None).no_right_side().no_transformers().filter_only(),
-    field("fd.rnet", Net, None).no_right_side().no_transformers().filter_only(),
+    field("fd.net", Net, None)
+        .either_end()
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
+    field("fd.cnet", Net, None)
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
+    field("fd.snet", Net, None)
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
+    field("fd.lnet", Net, None)
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
+    field("fd.rnet", Net, None)
+        .no_right_side()
+        .no_transformers()
+        .filter_only(),
     field("fd.connected", Bool, None),
     field("fd.name_changed", Bool, None),
-    field("fd.cip.name", Text, None).no_right_side().no_transformers(),
-    field("fd.sip.name", Text, None).no_right_side().no_transformers(),
-    field("fd.lip.name", Text, None).no_right_side().no_transformers(),
-    field("fd.rip.name", Text, None).no_right_side().no_transformers(),
+    field("fd.cip.name", Text, None)
+        .no_right_side()
+        .no_transformers(),
+    field("fd.sip.name", Text, None)
+        .no_right_side()
+        .no_transformers(),
+    field("fd.lip.name", Text, None)
+        .no_right_side()
+        .no_transformers(),
+    field("fd.rip.name", Text, None)
+        .no_right_side()
+        .no_transformers(),
     field("fd.dev", Int, None).hex(),
     field("fd.dev.major", Int, None),
     field("fd.dev.minor", Int, None),
@@ -274,9 +340,7 @@ const FDLIST: &[FieldDefinition] = &[
     field("fdlist.sports", Text, None),
 ];
 
-const UTIL: &[FieldDefinition] = &[
-    field("util.cnt", Uint, None),
-];
+const UTIL: &[FieldDefinition] = &[field("util.cnt", Uint, None)];
 
 const CONTAINER: &[FieldDefinition] = &[
     field("container.id", Text, None).suggested(),

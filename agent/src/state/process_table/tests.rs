@@ -109,7 +109,6 @@ fn fork(table: &mut ProcessTable, origin: Origin, child: ProcessKey) {
         child,
         child_vpid: child.pid,
         child_parent: origin.process,
-        flags: 17,
         child_cgroup: origin.cgroup,
     };
     table.apply(&event(origin, Payload::Fork(fork)));
@@ -200,24 +199,6 @@ fn an_exec_of_another_thread_is_the_same_process() {
     assert_eq!(process.comm.as_bytes(), b"vi");
     assert_eq!(table.len(), 2);
     assert_eq!(table.stats().proc_reads, 0);
-}
-
-#[test]
-fn a_new_thread_is_no_process() {
-    let mut table = Proc::new().table();
-    let (init, shell) = init_and_shell(&mut table);
-    let thread = Fork {
-        child: key(140, 1500),
-        child_vpid: Pid(140),
-        child_parent: init,
-        flags: CLONE_THREAD,
-        child_cgroup: CgroupId(1),
-    };
-    table.apply(&event(
-        origin(shell, init, "bash", 1500),
-        Payload::Fork(thread),
-    ));
-    assert_eq!(table.len(), 2);
 }
 
 #[test]

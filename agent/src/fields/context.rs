@@ -1,0 +1,109 @@
+//! What the values of one event's fields are computed from.
+
+use std::net::IpAddr;
+
+use super::{FieldArgument, FieldSource, FieldUse, Value};
+use crate::event::{Event, Origin, Payload};
+use crate::state::{BootClock, Process, ProcessTable, Users};
+
+/// Which of the two truths about a path an evaluation looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The path as the process passed it, made absolute and normalised as text.
+    Passed,
+    /// The path of the file that the kernel opened: no symlink is left in it, and no other thread
+    /// can have changed it.
+    Kernel,
+}
+
+/// Both names of an opened file.
+#[derive(Clone, Debug, Default)]
+pub struct FileNames {
+    /// [`View::Passed`]; empty if there is none.
+    pub passed: Vec<u8>,
+    /// [`View::Kernel`]; empty if there is none.
+    pub kernel: Vec<u8>,
+}
+
+/// One event with everything that is known around it.
+#[derive(Clone, Copy)]
+pub struct Context<'c> {
+    /// The event.
+    pub event: &'c Event<'c>,
+    /// Its number, from 1.
+    pub number: u64,
+    /// The process that caused it.
+    pub process: &'c Process,
+    /// All processes.
+    pub processes: &'c ProcessTable,
+    /// Names of users and groups.
+    pub users: &'c Users,
+    /// Turns boot time into wall-clock time.
+    pub clock: &'c BootClock,
+    /// The host's name.
+    pub hostname: &'c str,
+    /// The names of the file that was opened.
+    pub names: &'c FileNames,
+    /// Which of them counts.
+    pub view: View,
+}
+
+impl<'c> Context<'c> {
+    /// Who caused the event.
+    pub(super) fn origin(&self) -> &'c Origin {
+        &self.event.origin
+    }
+
+    /// Wall-clock time of the event, ns since the epoch.
+    pub(super) fn time(&self) -> u64 {
+        self.clock.wall_ns(self.event.origin.time)
+    }
+
+    /// The file's name in this view.
+    pub(super) fn file_name(&self) -> Option<&'c [u8]> {
+        let name = match self.view {
+            View::Passed => &self.names.passed,
+            View::Kernel => &self.names.kernel,
+        };
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The two ends of a connected internet socket, ours first.
+    pub(super) fn endpoints(&self) -> Option<((IpAddr, u16), (IpAddr, u16))> {
+        let Payload::Connect(connect) = &self.event.payload else {
+            return None;
+        };
+        connect.endpoints()
+    }
+}
+
+/// Computes one field; the argument is the one that the rule gives.
+pub type Extractor = for<'c> fn(&Context<'c>, &FieldArgument) -> Option<Value<'c>>;
+
+/// How to compute the fields of a compiled rule set, by slot.
+#[derive(Debug, Default)]
+pub struct Extractors(Vec<(Option<Extractor>, FieldArgument)>);
+
+impl Extractors {
+    /// For these fields, in the order of their slots.
+    pub fn new(fields: &[FieldUse]) -> Self {
+        let find = |field: &FieldUse| (super::extractor(field.name), field.argument.clone());
+        Self(fields.iter().map(find).collect())
+    }
+}
+
+/// The fields of one event in one view.
+#[derive(Clone, Copy)]
+pub struct EventFields<'c> {
+    /// What they are computed from.
+    pub context: Context<'c>,
+    /// How.
+    pub extractors: &'c Extractors,
+}
+
+impl FieldSource for EventFields<'_> {
+    fn value(&self, slot: usize) -> Option<Value<'_>> {
+        let (extractor, argument) = self.extractors.0.get(slot)?;
+        (*extractor)?(&self.context, argument)
+    }
+}

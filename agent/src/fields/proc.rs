@@ -1,0 +1,264 @@
+//! The `proc.*` and `thread.*` fields: the process that acted, and its ancestors.
+
+use super::{Context, Extractor, FieldArgument, Value};
+use crate::event::{Pid, ProcessKey};
+use crate::state::Process;
+
+/// How the field of this name is computed.
+pub(super) fn extractor(name: &str) -> Option<Extractor> {
+    Some(match name {
+        "proc.name" => |context, _| Some(comm(context.process)),
+        "proc.exe" => |context, _| exe(context.process),
+        "proc.exepath" => |context, _| exe_path(context.process),
+        "proc.args" => |context, argument| match argument {
+            FieldArgument::Index(index) => {
+                // Out of range is an empty text, and not no value.
+                let nth = usize::try_from(*index).unwrap_or(usize::MAX);
+                Some(Value::text(
+                    context.process.args()?.nth(nth).unwrap_or_default(),
+                ))
+            }
+            _ => joined(context.process),
+        },
+        "proc.cmdline" => |context, _| Some(command_line(context.process)),
+        "proc.exeline" => |context, _| Some(exe_line(context.process)),
+        "proc.cmdnargs" => |context, _| Some(Value::Uint(context.process.args()?.count() as u64)),
+        "proc.cmdlenargs" => |context, _| {
+            Some(Value::Uint(
+                context.process.args()?.map(|text| text.len() as u64).sum(),
+            ))
+        },
+        "proc.env" => |context, argument| environment(context.process, argument),
+        "proc.cwd" => |context, _| context.process.cwd.as_deref().map(|cwd| Value::text(cwd)),
+        "proc.tty" => |context, _| Some(Value::Uint(u64::from(context.origin().tty))),
+        "proc.pid" => |context, _| Some(number(context.origin().process.pid)),
+        "proc.ppid" => |context, _| Some(number(context.origin().parent.pid)),
+        "proc.vpid" => |context, _| Some(number(context.origin().vpid)),
+        "proc.pvpid" => |context, _| parent(context).map(|parent| number(parent.ids.vpid)),
+        "proc.sid" => |context, _| Some(number(context.origin().vsid)),
+        "proc.pgid" => |context, _| Some(number(context.origin().pgid)),
+        "proc.vpgid" => |context, _| Some(number(context.origin().vpgid)),
+        "proc.is_sid_leader" => |context, _| {
+            Some(Value::Bool(
+                context.origin().sid == context.origin().process.pid,
+            ))
+        },
+        "proc.is_pgid_leader" | "proc.is_vpgid_leader" => |context, _| {
+            Some(Value::Bool(
+                context.origin().pgid == context.origin().process.pid,
+            ))
+        },
+        "proc.pname" => |context, _| parent(context).map(comm),
+        "proc.pexe" => |context, _| parent(context).and_then(exe),
+        "proc.pexepath" => |context, _| parent(context).and_then(exe_path),
+        "proc.pcmdline" => |context, _| parent(context).map(command_line),
+        "proc.aname" => |context, argument| ancestor(context, argument, |found| Some(comm(found))),
+        "proc.aexe" => |context, argument| ancestor(context, argument, exe),
+        "proc.aexepath" => |context, argument| ancestor(context, argument, exe_path),
+        "proc.acmdline" => {
+            |context, argument| ancestor(context, argument, |found| Some(command_line(found)))
+        }
+        "proc.apid" => {
+            |context, argument| ancestor(context, argument, |found| Some(number(found.key.pid)))
+        }
+        "proc.aargs" => |context, argument| ancestor(context, argument, joined),
+        "proc.sname" => |context, _| Some(leader(context, session).map_or(EMPTY, comm)),
+        "proc.sid.exe" => {
+            |context, _| Some(leader(context, session).and_then(exe).unwrap_or(EMPTY))
+        }
+        "proc.sid.exepath" => {
+            |context, _| Some(leader(context, session).and_then(exe_path).unwrap_or(EMPTY))
+        }
+        "proc.pgid.name" | "proc.vpgid.name" => {
+            |context, _| Some(leader(context, group).map_or(EMPTY, comm))
+        }
+        "proc.pgid.exe" | "proc.vpgid.exe" => {
+            |context, _| Some(leader(context, group).and_then(exe).unwrap_or(EMPTY))
+        }
+        "proc.pgid.exepath" | "proc.vpgid.exepath" => {
+            |context, _| Some(leader(context, group).and_then(exe_path).unwrap_or(EMPTY))
+        }
+        "proc.duration" => |context, _| Some(age(context, context.origin().process)),
+        "proc.ppid.duration" => |context, _| Some(age(context, context.origin().parent)),
+        "proc.pid.ts" => |context, _| Some(started(context, context.origin().process)),
+        "proc.ppid.ts" => |context, _| Some(started(context, context.origin().parent)),
+        "proc.is_exe_from_memfd" => |context, _| Some(Value::Bool(is_memfd(context.process))),
+        "proc.loginshellid" => |context, _| login_shell(context).map(number),
+        "thread.tid" => |context, _| Some(Value::Int(i64::from(context.origin().tid.0))),
+        "thread.vtid" => |context, _| Some(Value::Int(i64::from(context.origin().vtid.0))),
+        "thread.ismain" => |context, _| {
+            Some(Value::Bool(
+                context.origin().tid.0 == context.origin().process.pid.0,
+            ))
+        },
+        "thread.nametid" => |context, _| {
+            let mut text = context.process.comm.as_bytes().to_vec();
+            text.extend(format!(":{}", context.origin().tid).bytes());
+            Some(Value::Bytes(text.into()))
+        },
+        _ => return None,
+    })
+}
+
+/// The value of a session or group leader's name when there is no such process.
+const EMPTY: Value<'static> = Value::Bytes(std::borrow::Cow::Borrowed(b""));
+
+fn number<'c>(pid: Pid) -> Value<'c> {
+    Value::Int(i64::from(pid.0))
+}
+
+fn comm(process: &Process) -> Value<'_> {
+    Value::text(process.comm.as_bytes())
+}
+
+fn exe(process: &Process) -> Option<Value<'_>> {
+    process.exe().map(Value::text)
+}
+
+fn exe_path(process: &Process) -> Option<Value<'_>> {
+    process
+        .program
+        .exe_path
+        .as_deref()
+        .map(|path| Value::text(path))
+}
+
+/// The arguments, joined by spaces.
+fn joined(process: &Process) -> Option<Value<'_>> {
+    process
+        .args()
+        .map(|arguments| Value::Bytes(join(arguments).into()))
+}
+
+/// Texts with a space between each two.
+pub(super) fn join<'t>(texts: impl Iterator<Item = &'t [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (index, text) in texts.enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(text);
+    }
+    out
+}
+
+fn with_arguments<'c>(first: &[u8], process: &Process) -> Value<'c> {
+    let arguments = process.args().into_iter().flatten();
+    Value::Bytes(join(std::iter::once(first).chain(arguments)).into())
+}
+
+/// The name and the arguments: what Falco means by a command line.
+fn command_line<'c>(process: &Process) -> Value<'c> {
+    with_arguments(process.comm.as_bytes(), process)
+}
+
+fn exe_line<'c>(process: &Process) -> Value<'c> {
+    with_arguments(process.exe().unwrap_or_default(), process)
+}
+
+fn environment<'c>(process: &'c Process, argument: &FieldArgument) -> Option<Value<'c>> {
+    match argument {
+        FieldArgument::None => Some(Value::Bytes(join(process.program.environment()?).into())),
+        FieldArgument::Key(name) => {
+            // A variable that is not set is an empty text, and not no value.
+            let value = process
+                .program
+                .environment_variable(name.as_bytes())
+                .unwrap_or_default();
+            Some(Value::text(value.trim_ascii()))
+        }
+        FieldArgument::Index(_) => None,
+    }
+}
+
+/// Whether the executable is a memfd: its path has no place in the file system.
+pub(super) fn is_memfd(process: &Process) -> bool {
+    let path: &[u8] = process.program.exe_path.as_deref().map_or(&[], |path| path);
+    path.strip_prefix(b"/")
+        .unwrap_or(path)
+        .starts_with(b"memfd:")
+}
+
+fn parent<'c>(context: &Context<'c>) -> Option<&'c Process> {
+    context.processes.ancestors(context.process).next()
+}
+
+/// With a level: that ancestor, 0 being the process itself. Without: all of them, nearest first.
+fn ancestor<'c>(
+    context: &Context<'c>,
+    argument: &FieldArgument,
+    value: impl Fn(&'c Process) -> Option<Value<'c>>,
+) -> Option<Value<'c>> {
+    match argument {
+        FieldArgument::Index(0) => value(context.process),
+        FieldArgument::Index(level) => {
+            let above = usize::try_from(*level).ok()?.checked_sub(1)?;
+            value(context.processes.ancestors(context.process).nth(above)?)
+        }
+        FieldArgument::None => {
+            let values = context
+                .processes
+                .ancestors(context.process)
+                .filter_map(value);
+            Some(Value::List(values.collect()))
+        }
+        FieldArgument::Key(_) => None,
+    }
+}
+
+fn session(process: &Process) -> Pid {
+    process.ids.sid
+}
+
+fn group(process: &Process) -> Pid {
+    process.ids.pgid
+}
+
+/// The leader of the process's session or group: the process whose pid is its id; where that one is
+/// gone, the oldest ancestor that is still in it.
+fn leader<'c>(context: &Context<'c>, id_of: fn(&Process) -> Pid) -> Option<&'c Process> {
+    let id = id_of(context.process);
+    let lineage = || {
+        std::iter::once(context.process)
+            .chain(context.processes.ancestors(context.process))
+            .take_while(move |process| id_of(process) == id)
+    };
+    lineage()
+        .find(|process| process.key.pid == id)
+        .or_else(|| context.processes.by_pid(id))
+        .or_else(|| lineage().last())
+}
+
+/// The oldest ancestor whose name ends with `sh`: what the user logged in with.
+fn login_shell(context: &Context<'_>) -> Option<Pid> {
+    std::iter::once(context.process)
+        .chain(context.processes.ancestors(context.process))
+        .filter(|process| process.comm.as_bytes().ends_with(b"sh"))
+        .last()
+        .map(|process| process.key.pid)
+}
+
+fn age<'c>(context: &Context<'_>, process: ProcessKey) -> Value<'c> {
+    let age = context.origin().time.since(process.start());
+    Value::Uint(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn started<'c>(context: &Context<'_>, process: ProcessKey) -> Value<'c> {
+    Value::Uint(context.clock.wall_ns(process.start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_joined_with_their_empty_ones() {
+        for (texts, expected) in [
+            (vec![], &b""[..]),
+            (vec![&b"-c"[..], b"id; ls"], b"-c id; ls"),
+            (vec![b"", b"x"], b" x"),
+        ] {
+            assert_eq!(join(texts.into_iter()), expected);
+        }
+    }
+}

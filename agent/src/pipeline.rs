@@ -1,0 +1,268 @@
+//! The hot path: one thread that takes records from the kernel, keeps the state, matches the rules and
+//! hands alerts over. It shares nothing but counters, and takes no lock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tracing::{error, warn};
+
+use crate::alert::{Alert, AlertSender};
+use crate::event::{DecodeError, Event, EventType, Payload, decode};
+use crate::fields::{Context, EventFields, Extractors, FieldSource, FileNames, View, file_names};
+use crate::metrics::{HotCounter, HotCounters};
+use crate::rules::{CompiledRule, EvaluationCache, Program, RuleIndex};
+use crate::sensor::{Reader, Wake};
+use crate::state::{BootClock, ProcessTable, Users};
+
+/// How often is done what is due by time.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// How often the process table is compared with /proc for exits that were lost.
+const SWEEP: Duration = Duration::from_secs(300);
+/// How many records are handled before the clock is looked at.
+const BATCH: usize = 1024;
+/// The field that shows the kernel's path where it differs from the one that was passed.
+const RESOLVED_NAME: &str = "fd.name.resolved";
+
+/// The thread had to end.
+#[derive(Debug, Error)]
+#[error("cannot wait for the kernel's records: {0}")]
+pub struct PipelineError(#[from] std::io::Error);
+
+/// What the thread tells others about itself.
+#[derive(Debug, Default)]
+pub struct PipelineGauges {
+    /// Processes known.
+    pub processes: HotCounter,
+    /// Processes pushed out of a full table.
+    pub evictions: HotCounter,
+    /// Events of an unknown process that /proc still knew.
+    pub misses_in_proc: HotCounter,
+    /// Events of an unknown process of which only the event's header is known.
+    pub misses_degraded: HotCounter,
+    /// Records that could not be decoded.
+    pub undecodable: HotCounter,
+}
+
+/// What the thread works with.
+pub struct Pipeline {
+    /// Where records come from.
+    pub reader: Reader,
+    /// The rules.
+    pub program: Arc<Program>,
+    /// The processes.
+    pub processes: ProcessTable,
+    /// The users.
+    pub users: Users,
+    /// Where alerts go.
+    pub alerts: AlertSender,
+    /// What is counted by event and rule.
+    pub counters: Arc<HotCounters>,
+    /// What is told besides.
+    pub gauges: Arc<PipelineGauges>,
+    /// The host's name.
+    pub hostname: String,
+    /// Whether a path is also judged as the kernel resolved it.
+    pub second_view: bool,
+    /// How many process records the kernel dropped so far.
+    pub process_drops: Box<dyn FnMut() -> u64 + Send>,
+}
+
+impl Pipeline {
+    /// Runs until the reader is stopped; what is in the rings then is still handled.
+    pub fn run(self) -> Result<(), PipelineError> {
+        let mut matcher = Matcher {
+            extractors: Extractors::new(self.program.fields()),
+            program: self.program,
+            users: self.users,
+            clock: BootClock::new(),
+            hostname: self.hostname,
+            second_view: self.second_view,
+            alerts: self.alerts,
+            counters: self.counters,
+            cache: EvaluationCache::default(),
+            names: FileNames::default(),
+            matches: Vec::new(),
+            number: 0,
+        };
+        let mut state = State {
+            processes: self.processes,
+            gauges: self.gauges,
+            process_drops: self.process_drops,
+            known_drops: 0,
+            next: Instant::now(),
+            next_sweep: Instant::now() + SWEEP,
+        };
+        let mut reader = self.reader;
+        let mut stopping = false;
+        loop {
+            state.keep_house(&mut matcher);
+            let mut handled = 0;
+            while handled < BATCH {
+                let Some(record) = reader.next() else { break };
+                handled += 1;
+                match decode(record) {
+                    Ok(event) => matcher.handle(&event, &mut state.processes),
+                    Err(problem) => state.undecodable(problem),
+                }
+            }
+            if handled == BATCH {
+                continue;
+            }
+            if stopping {
+                return Ok(());
+            }
+            stopping = reader.wait(handled > 0)? == Wake::Stop;
+        }
+    }
+}
+
+/// The state and what is done to it by time.
+struct State {
+    processes: ProcessTable,
+    gauges: Arc<PipelineGauges>,
+    process_drops: Box<dyn FnMut() -> u64 + Send>,
+    known_drops: u64,
+    next: Instant,
+    next_sweep: Instant,
+}
+
+impl State {
+    fn undecodable(&self, problem: DecodeError) {
+        // One is a defect of ours and worth a line; more of them say no more.
+        if self.gauges.undecodable.get() == 0 {
+            error!(%problem, "a record of the kernel side cannot be decoded");
+        }
+        self.gauges.undecodable.add(1);
+    }
+
+    fn keep_house(&mut self, matcher: &mut Matcher) {
+        let now = Instant::now();
+        if now < self.next {
+            return;
+        }
+        self.next = now + HOUSEKEEPING;
+        matcher.clock.refresh();
+        if let Err(problem) = matcher.users.refresh(BootClock::now()) {
+            warn!(%problem, "names of users and groups may be out of date");
+        }
+        let drops = (self.process_drops)();
+        if drops > self.known_drops {
+            self.known_drops = drops;
+            self.processes.note_loss();
+            self.next_sweep = now;
+        }
+        if now >= self.next_sweep {
+            self.next_sweep = now + SWEEP;
+            self.processes.sweep();
+        }
+        let stats = self.processes.stats();
+        self.gauges.processes.set(self.processes.len() as u64);
+        self.gauges.evictions.set(stats.evictions);
+        self.gauges.misses_degraded.set(stats.degraded);
+        self.gauges
+            .misses_in_proc
+            .set(stats.misses.saturating_sub(stats.degraded));
+    }
+}
+
+/// Judges events.
+struct Matcher {
+    program: Arc<Program>,
+    extractors: Extractors,
+    users: Users,
+    clock: BootClock,
+    hostname: String,
+    second_view: bool,
+    alerts: AlertSender,
+    counters: Arc<HotCounters>,
+    cache: EvaluationCache,
+    names: FileNames,
+    matches: Vec<RuleIndex>,
+    number: u64,
+}
+
+impl Matcher {
+    fn handle(&mut self, event: &Event<'_>, processes: &mut ProcessTable) {
+        // An exit leaves the process in the table for a while, so it can be applied first as well.
+        processes.apply(event);
+        if event.event_type == EventType::State {
+            return;
+        }
+        self.number += 1;
+        self.counters.count_event(event.event_type);
+        if !self.program.events().contains(event.event_type) {
+            return;
+        }
+        let subject = processes.process_of(&event.origin);
+        file_names(event, &mut self.names);
+        let context = Context {
+            event,
+            number: self.number,
+            process: subject.process,
+            processes: subject.table,
+            users: &self.users,
+            clock: &self.clock,
+            hostname: &self.hostname,
+            names: &self.names,
+            view: View::Passed,
+        };
+        let passed = EventFields {
+            context,
+            extractors: &self.extractors,
+        };
+        let kernel = EventFields {
+            context: Context {
+                view: View::Kernel,
+                ..context
+            },
+            extractors: &self.extractors,
+        };
+        let differs = !self.names.kernel.is_empty() && self.names.kernel != self.names.passed;
+        let views: [&dyn FieldSource; 2] = [&passed, &kernel];
+        let views = if differs && self.second_view {
+            &views[..]
+        } else {
+            &views[..1]
+        };
+        self.matches.clear();
+        self.program
+            .evaluate(event.event_type, views, &mut self.cache, &mut self.matches);
+        for index in &self.matches {
+            self.counters.count_match(index.0);
+            let rule = self.program.rule(*index);
+            self.alerts
+                .send(alert(rule, &self.program, &passed, differs));
+        }
+    }
+}
+
+/// What a match of a rule says.
+fn alert(
+    rule: &CompiledRule,
+    program: &Program,
+    fields: &EventFields<'_>,
+    names_differ: bool,
+) -> Alert {
+    let value = |field: &crate::fields::FieldUse| {
+        program.slot_of(field).and_then(|slot| fields.value(slot))
+    };
+    let (mut message, mut output_fields) = rule.output.render(&value);
+    let context = &fields.context;
+    if names_differ && matches!(context.event.payload, Payload::Open(_)) {
+        // The file that was opened is another one than its name says: that has to be seen.
+        let resolved = String::from_utf8_lossy(&context.names.kernel).into_owned();
+        message.push_str(" resolved=");
+        message.push_str(&resolved);
+        output_fields.insert(RESOLVED_NAME.to_owned(), resolved.into());
+    }
+    Alert {
+        time: context.clock.wall_ns(context.event.origin.time),
+        rule: Arc::clone(&rule.name),
+        priority: rule.priority,
+        source: Arc::clone(&rule.source),
+        tags: Arc::clone(&rule.tags),
+        message,
+        output_fields,
+    }
+}
