@@ -34,7 +34,10 @@ fn cat_of_the_shadow_file_gives_one_alert() {
     assert_eq!(alert.text("user.name"), "root");
     assert_eq!(alert.text("container.id"), "host");
     let own_name = fs::read_to_string("/proc/self/comm").expect("we have a name");
-    assert_eq!(alert.text("proc.pname"), own_name.trim_end());
+    assert!(
+        alert.text("proc.aname").starts_with(own_name.trim_end()),
+        "{alert:?}"
+    );
     let (status, lines) = agent.stop();
     assert!(status.success(), "{status}");
     let about_it = lines.iter().filter(|line| line.contains("cat /etc/shadow"));
@@ -165,7 +168,7 @@ fn a_path_that_changes_during_the_call_is_judged_by_what_was_opened() {
     fs::write(&harmless, "x").expect("a file is written");
     fs::write(&secret, "x").expect("a file is written");
     let agent = AgentBuilder::rules(&rule(&format!(
-        "evt.type = open and fd.name = {}",
+        "evt.type in (open, openat) and fd.num >= 0 and fd.name = {}",
         secret.display()
     )))
     .start();
