@@ -1,5 +1,4 @@
 //! Programs that start.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

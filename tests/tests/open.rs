@@ -1,5 +1,4 @@
 //! Files that are opened.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
