@@ -1,5 +1,4 @@
 //! Sockets that are connected.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -1,5 +1,4 @@
 //! Containers that runc runs, and the default rules.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

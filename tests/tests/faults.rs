@@ -1,5 +1,4 @@
 //! What goes wrong, and what is said of it.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
