@@ -61,14 +61,14 @@ pub(crate) fn sys_exit_creat(context: TracePointContext) -> u32 {
 pub(crate) fn sys_exit_openat(context: TracePointContext) -> u32 {
     let result = syscall_result(&context, SYSCALL_RESULT);
     record(result, |registers| Call {
-        directory: registers.u32(offset!(regs_arg0)) as i32,
+        directory: registers.u32(offset!(regs_arg0)).cast_signed(),
         path: registers.u64(offset!(regs_arg1)),
         flags: registers.u32(offset!(regs_arg2)),
         mode: registers.u32(offset!(regs_arg3)),
     })
 }
 
-/// openat2(directory, path, struct open_how *, size)
+/// openat2(directory, path, how, size)
 #[tracepoint(category = "syscalls", name = "sys_exit_openat2")]
 pub(crate) fn sys_exit_openat2(context: TracePointContext) -> u32 {
     let result = syscall_result(&context, SYSCALL_RESULT);
@@ -84,7 +84,7 @@ pub(crate) fn sys_exit_openat2(context: TracePointContext) -> u32 {
             );
         }
         Call {
-            directory: registers.u32(offset!(regs_arg0)) as i32,
+            directory: registers.u32(offset!(regs_arg0)).cast_signed(),
             path: registers.u64(offset!(regs_arg1)),
             flags: how[0] as u32,
             mode: how[1] as u32,

@@ -71,7 +71,7 @@ impl RecordWriter {
     /// `T` has a size that is a multiple of [`ALIGNMENT`].
     #[inline(always)]
     pub(crate) fn fixed_part<T>(self) -> *mut T {
-        const { assert!(size_of::<T>() % ALIGNMENT == 0 && size_of::<Header>() % ALIGNMENT == 0) }
+        const { assert!(size_of::<T>().is_multiple_of(ALIGNMENT)) }
         // SAFETY: header and fixed part together are far below the buffer's size.
         unsafe {
             (*self.0).position = (size_of::<Header>() + size_of::<T>()) as u64;
