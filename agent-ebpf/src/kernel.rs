@@ -18,6 +18,9 @@ static SETTINGS: Settings = Settings {
     cgroup_v1_subsystem: 0,
     open_classes: 0,
     connect_failed: 0,
+    syscall_open: 0,
+    syscall_creat: 0,
+    syscall_openat2: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.

@@ -175,12 +175,18 @@ pub struct Settings {
     pub open_classes: u32,
     /// Whether failed connects are recorded (0 or 1).
     pub connect_failed: u32,
+    /// Number of the system call open; [`ABSENT`] where there is none.
+    pub syscall_open: u32,
+    /// Number of creat.
+    pub syscall_creat: u32,
+    /// Number of openat2.
+    pub syscall_openat2: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 8] {
+    pub const fn to_array(self) -> [u32; 11] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -190,11 +196,14 @@ impl Settings {
             self.cgroup_v1_subsystem,
             self.open_classes,
             self.connect_failed,
+            self.syscall_open,
+            self.syscall_creat,
+            self.syscall_openat2,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 8 * 4);
+const _: () = assert!(size_of::<Settings>() == 11 * 4);
 
 /// A successful open that cannot write.
 pub const OPEN_READ: u32 = 1;

@@ -17,6 +17,9 @@ use crate::task::{is_agent, write_header};
 /// tracepoint starts with, and the syscall's number.
 pub(crate) const SYSCALL_RESULT: usize = 16;
 
+/// And the number of the system call.
+const SYSCALL_NUMBER: usize = 8;
+
 /// `O_ACCMODE`, `O_CREAT | O_WRONLY | O_TRUNC` (what creat means) of the generic ABI.
 const ACCESS_MODE: u32 = 3;
 const CREAT_FLAGS: u32 = 0o100 | 0o1 | 0o1000;
@@ -24,72 +27,12 @@ const CREAT_FLAGS: u32 = 0o100 | 0o1 | 0o1000;
 const FMODE_CREATED: u32 = 1 << 20;
 const AT_FDCWD: i32 = -100;
 
-/// The return value that a syscall's exit tracepoint carries.
+/// A word that a syscall's exit tracepoint carries.
 #[inline(always)]
 pub(crate) fn syscall_result(context: &TracePointContext, offset: usize) -> i64 {
-    // SAFETY: every `sys_exit` record has the return value at this offset; reading the context
-    // cannot fail there.
+    // SAFETY: every `sys_exit` record has a word at this offset; reading the context cannot fail
+    // there.
     unsafe { context.read_at::<i64>(offset) }.unwrap_or(0)
-}
-
-/// open(path, flags, mode)
-#[tracepoint(category = "syscalls", name = "sys_exit_open")]
-pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| Call {
-        directory: AT_FDCWD,
-        path: registers.u64(offset!(regs_arg0)),
-        flags: registers.u32(offset!(regs_arg1)),
-        mode: registers.u32(offset!(regs_arg2)),
-    })
-}
-
-/// creat(path, mode)
-#[tracepoint(category = "syscalls", name = "sys_exit_creat")]
-pub(crate) fn sys_exit_creat(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| Call {
-        directory: AT_FDCWD,
-        path: registers.u64(offset!(regs_arg0)),
-        flags: CREAT_FLAGS,
-        mode: registers.u32(offset!(regs_arg1)),
-    })
-}
-
-/// openat(directory, path, flags, mode)
-#[tracepoint(category = "syscalls", name = "sys_exit_openat")]
-pub(crate) fn sys_exit_openat(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| Call {
-        directory: registers.u32(offset!(regs_arg0)).cast_signed(),
-        path: registers.u64(offset!(regs_arg1)),
-        flags: registers.u32(offset!(regs_arg2)),
-        mode: registers.u32(offset!(regs_arg3)),
-    })
-}
-
-/// openat2(directory, path, how, size)
-#[tracepoint(category = "syscalls", name = "sys_exit_openat2")]
-pub(crate) fn sys_exit_openat2(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| {
-        // `struct open_how`: flags, mode, resolve, 64 bits each.
-        let mut how = [0_u64; 2];
-        // SAFETY: the helper writes 16 bytes to `how`, zeros if the memory cannot be read.
-        unsafe {
-            bpf_probe_read_user(
-                (&raw mut how).cast(),
-                16,
-                registers.u64(offset!(regs_arg2)) as *const _,
-            );
-        }
-        Call {
-            directory: registers.u32(offset!(regs_arg0)).cast_signed(),
-            path: registers.u64(offset!(regs_arg1)),
-            flags: how[0] as u32,
-            mode: how[1] as u32,
-        }
-    })
 }
 
 /// The arguments of a call of the open family.
@@ -100,8 +43,61 @@ struct Call {
     mode: u32,
 }
 
-#[inline(always)]
-fn record(result: i64, call: impl FnOnce(Typed) -> Call) -> u32 {
+impl Call {
+    /// From the registers, by the number of the call.
+    #[inline(always)]
+    fn read(syscall: u32, registers: Typed) -> Self {
+        let (first, second, third) = (
+            registers.u64(offset!(regs_arg0)),
+            registers.u64(offset!(regs_arg1)),
+            registers.u64(offset!(regs_arg2)),
+        );
+        if syscall == setting!(syscall_open) {
+            // open(path, flags, mode)
+            Self {
+                directory: AT_FDCWD,
+                path: first,
+                flags: second as u32,
+                mode: third as u32,
+            }
+        } else if syscall == setting!(syscall_creat) {
+            // creat(path, mode)
+            Self {
+                directory: AT_FDCWD,
+                path: first,
+                flags: CREAT_FLAGS,
+                mode: second as u32,
+            }
+        } else if syscall == setting!(syscall_openat2) {
+            // openat2(directory, path, how, size); `struct open_how`: flags, mode, resolve, 64 bits
+            // each.
+            let mut how = [0_u64; 2];
+            // SAFETY: the helper writes 16 bytes to `how`, zeros if the memory cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut how).cast(), 16, third as *const _) };
+            Self {
+                directory: first as i32,
+                path: second,
+                flags: how[0] as u32,
+                mode: how[1] as u32,
+            }
+        } else {
+            // openat(directory, path, flags, mode)
+            let mode = registers.u32(offset!(regs_arg3));
+            Self {
+                directory: first as i32,
+                path: second,
+                flags: third as u32,
+                mode,
+            }
+        }
+    }
+}
+
+/// The exit of open, creat, openat or openat2: one program for all, so that the verifier walks the
+/// walk up a path once.
+#[tracepoint(category = "syscalls", name = "sys_exit_open")]
+pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
+    let result = syscall_result(&context, SYSCALL_RESULT);
     // Cheap tests first: most opens end here when no rule wants their class.
     if result < 0 && setting!(open_classes) & OPEN_FAILED == 0 {
         return 0;
@@ -127,7 +123,8 @@ fn record(result: i64, call: impl FnOnce(Typed) -> Call) -> u32 {
     let Some(writer) = RecordWriter::begin() else {
         return 0;
     };
-    let call = call(user_registers(task));
+    let syscall = syscall_result(&context, SYSCALL_NUMBER) as u32;
+    let call = Call::read(syscall, user_registers(task));
     let part = writer.fixed_part::<OpenPart>();
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe {
@@ -151,18 +148,13 @@ fn record(result: i64, call: impl FnOnce(Typed) -> Call) -> u32 {
         path_section(writer, SectionTag::Opened, root, KernelPath::of_file(file));
     }
     if !is_absolute(call.path) {
-        if call.directory == AT_FDCWD {
-            path_section(writer, SectionTag::Base, root, KernelPath::cwd_of(task));
+        let base = if call.directory == AT_FDCWD {
+            KernelPath::cwd_of(task)
         } else {
-            let directory = file_of(task, call.directory as u32);
-            if !directory.is_null() {
-                path_section(
-                    writer,
-                    SectionTag::Base,
-                    root,
-                    KernelPath::of_file(directory),
-                );
-            }
+            KernelPath::of_file(file_of(task, call.directory as u32))
+        };
+        if !base.is_null() {
+            path_section(writer, SectionTag::Base, root, base);
         }
     }
     writer.submit(RecordKind::Open);

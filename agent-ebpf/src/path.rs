@@ -13,6 +13,11 @@ pub(crate) struct KernelPath {
 }
 
 impl KernelPath {
+    #[inline(always)]
+    pub(crate) fn is_null(self) -> bool {
+        self.dentry.is_null()
+    }
+
     /// Reads the `struct path` at an address.
     #[inline(always)]
     pub(crate) fn read(place: Untyped) -> Self {

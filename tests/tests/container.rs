@@ -132,6 +132,36 @@ fn connections_of_a_container() {
 }
 
 #[test]
+fn a_shell_with_a_connection_of_its_own() {
+    let namespace = NetworkNamespace::with_addresses(&["203.0.113.9/32"]);
+    let mut listener = namespace
+        .command(trigger("listen"))
+        .arg("203.0.113.9:8181")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a listener starts");
+    let mut said = String::new();
+    let stdout = listener.stdout.take().expect("stdout is piped");
+    BufReader::new(stdout)
+        .read_line(&mut said)
+        .expect("it says that it listens");
+    let agent = AgentBuilder::default_rules().start();
+    let status = namespace
+        .command("bash")
+        .args(["-c", "exec 3<>/dev/tcp/203.0.113.9/8181"])
+        .status()
+        .expect("bash runs");
+    assert!(status.success());
+    let alert = agent.wait_for("the connection", |alert| {
+        alert.rule() == "Shell connected to the network"
+    });
+    assert!(alert.text("fd.name").ends_with("->203.0.113.9:8181"));
+    assert_eq!(alert.text("container.id"), "host");
+    listener.kill().expect("it is ours to end");
+    listener.wait().expect("it ends");
+}
+
+#[test]
 fn the_rules_about_the_host() {
     let folder = tempfile::tempdir().expect("a temp dir");
     let program = |name: &str| {
