@@ -105,24 +105,23 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     if is_agent() {
         return 0;
     }
-    let task = current_task();
-    let mut file = Untyped(0);
-    let mut file_flags = 0;
-    if result >= 0 {
-        file = file_of(task, result as u32);
-        file_flags = file.read(offset!(file_flags));
-        let class = if file_flags & ACCESS_MODE == 0 {
-            OPEN_READ
-        } else {
-            OPEN_WRITE
-        };
-        if setting!(open_classes) & class == 0 {
-            return 0;
-        }
-    }
     let Some(writer) = RecordWriter::begin() else {
         return 0;
     };
+    let task = current_task();
+    let mut is_open = false;
+    let mut access = 0;
+    if result >= 0 {
+        let file = file_of(task, result as u32);
+        writer.copy_file(file);
+        is_open = !file.is_null();
+        access = writer.of_file::<u32>(offset!(file_flags)) & ACCESS_MODE;
+        let class = if access == 0 { OPEN_READ } else { OPEN_WRITE };
+        if setting!(open_classes) & class == 0 {
+            writer.abandon();
+            return 0;
+        }
+    }
     let syscall = syscall_result(&context, SYSCALL_NUMBER) as u32;
     let call = Call::read(syscall, user_registers(task));
     let part = writer.fixed_part::<OpenPart>();
@@ -130,24 +129,32 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     unsafe {
         (*part).flags = call.flags;
         (*part).mode = call.mode;
-        if !file.is_null() {
-            (*part).flags = (call.flags & !ACCESS_MODE) | (file_flags & ACCESS_MODE);
-            (*part).created = u32::from(file.read::<u32>(offset!(file_mode)) & FMODE_CREATED != 0);
-            let inode = file.follow(offset!(file_inode));
-            (*part).inode = inode.read(offset!(inode_number));
+        if is_open {
+            (*part).flags = (call.flags & !ACCESS_MODE) | access;
+            let mode = writer.of_file::<u32>(offset!(file_mode));
+            (*part).created = u32::from(mode & FMODE_CREATED != 0);
+            let inode = Untyped(writer.of_file(offset!(file_inode)));
             (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
-            (*part).device = inode
-                .follow(offset!(inode_superblock))
-                .read(offset!(superblock_device));
+            if setting!(open_inode) == 1 {
+                (*part).inode = inode.read(offset!(inode_number));
+                (*part).device = inode
+                    .follow(offset!(inode_superblock))
+                    .read(offset!(superblock_device));
+            }
         }
     }
     write_header(writer, RecordKind::Open, task, Some(result));
-    writer.user_string(SectionTag::Path, call.path);
     let root = KernelPath::root_of(task);
-    if !file.is_null() {
-        path_section(writer, SectionTag::Opened, root, KernelPath::of_file(file));
+    if is_open {
+        path_section(
+            writer,
+            SectionTag::Opened,
+            root,
+            KernelPath::of_copied_file(writer),
+        );
     }
-    if !is_absolute(call.path) {
+    writer.user_string(SectionTag::Path, call.path);
+    if writer.first_of_section() != b'/' {
         let base = if call.directory == AT_FDCWD {
             KernelPath::cwd_of(task)
         } else {
@@ -161,15 +168,6 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     0
 }
 
-/// Whether the path at a user address starts with a slash.
-#[inline(always)]
-fn is_absolute(path: u64) -> bool {
-    let mut first = 0_u8;
-    // SAFETY: the helper writes one byte to `first`, zero if the memory cannot be read.
-    unsafe { bpf_probe_read_user((&raw mut first).cast(), 1, path as *const _) };
-    first == b'/'
-}
-
 /// The `struct file` behind a descriptor of the task; null if there is none.
 #[inline(always)]
 pub(crate) fn file_of(task: Typed, descriptor: u32) -> Untyped {
@@ -177,10 +175,10 @@ pub(crate) fn file_of(task: Typed, descriptor: u32) -> Untyped {
     if files.is_null() {
         return Untyped(0);
     }
-    let table = files.untyped().follow(offset!(files_fdt));
-    if descriptor >= table.read::<u32>(offset!(fdtable_max_fds)) {
+    let table = files.follow(offset!(files_fdt));
+    if table.is_null() || descriptor >= table.u32(offset!(fdtable_max_fds)) {
         return Untyped(0);
     }
-    let array = table.follow(offset!(fdtable_fd));
-    Untyped(array.0.wrapping_add(u64::from(descriptor) * 8)).follow(0)
+    let array = table.u64(offset!(fdtable_fd));
+    Untyped(array.wrapping_add(u64::from(descriptor) * 8)).follow(0)
 }

@@ -313,6 +313,8 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
                 .failures
                 .contains(crate::event::EventType::Connect),
         ),
+        open_inode: u32::from(options.wanted.open_inode),
+        file_span: kernel.file_span,
         syscall_open: syscall_number(libc::SYS_open),
         syscall_creat: syscall_number(libc::SYS_creat),
         syscall_openat2: syscall_number(libc::SYS_openat2),

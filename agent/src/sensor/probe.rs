@@ -67,6 +67,8 @@ pub struct Wanted {
     pub open_read: bool,
     /// Whether some rule can match an open that can write.
     pub open_write: bool,
+    /// Whether some rule or output asks for the device or inode of an opened file.
+    pub open_inode: bool,
 }
 
 impl Wanted {
