@@ -342,6 +342,7 @@ impl Watching {
                 pipeline.run()
             })
             .map_err(RunError::system("start the matching thread"))?;
+        give_back_memory();
         readiness.ready();
         super::say(&format!(
             "ready: {} rules, {} programs attached",
@@ -353,6 +354,16 @@ impl Watching {
             stop,
             thread,
         })
+    }
+}
+
+/// Returns to the system what reading the kernel's types and loading the programs left free in the
+/// heap: some 10 MB, which the allocator would keep.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: `malloc_trim` may be called at any time and touches only memory that is free.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 
