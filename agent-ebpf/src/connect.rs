@@ -44,7 +44,7 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
     let sock = sock_of(task, descriptor);
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe {
-        (*part).fd = descriptor as i32;
+        (*part).fd = descriptor.cast_signed();
         passed_address(part, registers);
         if !sock.is_null() {
             (*part).own_pointer = sock.0;

@@ -1,5 +1,7 @@
 //! Reading kernel structures by offsets that the agent resolved.
 
+use core::mem::MaybeUninit;
+
 use agent_ebpf::{ABSENT, Offsets, Settings};
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
@@ -18,6 +20,11 @@ static SETTINGS: Settings = Settings {
     cgroup_v1_subsystem: 0,
     open_classes: 0,
     connect_failed: 0,
+    open_inode: 0,
+    file_span: 0,
+    syscall_open: 0,
+    syscall_creat: 0,
+    syscall_openat2: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.
@@ -118,19 +125,20 @@ impl Untyped {
     /// What is at `offset` from here; zeros if it cannot be read.
     #[inline(always)]
     pub(crate) fn read<T: Copy + Default>(self, offset: u32) -> T {
-        let mut value = T::default();
         if offset == ABSENT {
-            return value;
+            return T::default();
         }
-        // SAFETY: the helper writes `size_of::<T>()` bytes to `value` or, on a fault, zeros.
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes `size_of::<T>()` bytes to `value` or, on a fault, zeros; every
+        // `T` here is made of integers, for which all bytes are valid.
         unsafe {
             bpf_probe_read_kernel(
-                (&raw mut value).cast(),
+                value.as_mut_ptr().cast(),
                 size_of::<T>() as u32,
                 self.0.wrapping_add(u64::from(offset)) as *const _,
             );
+            value.assume_init()
         }
-        value
     }
 
     /// The address that the pointer at `offset` holds.

@@ -7,5 +7,7 @@
 mod offsets;
 mod record;
 
-pub use offsets::{ABSENT, Member, Need, OPEN_FAILED, OPEN_READ, OPEN_WRITE, Offsets, Settings};
+pub use offsets::{
+    ABSENT, FILE_SPAN, Member, Need, OPEN_FAILED, OPEN_READ, OPEN_WRITE, Offsets, Settings,
+};
 pub use record::*;

@@ -1,6 +1,23 @@
 //! The eBPF programs. One file a family of events; each opens with where the kernel calls it.
 #![no_std]
 #![no_main]
+#![expect(
+    clippy::inline_always,
+    reason = "a function of its own is verified again for each call, and knows less of its arguments"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the kernel's registers and ids are narrower than the words that carry them"
+)]
+#![expect(
+    clippy::cast_ptr_alignment,
+    reason = "what is cast is laid out by the kernel or at multiples of 8 in a buffer that starts at one"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "how aya hands its context to a program"
+)]
 
 mod cgroup;
 mod connect;

@@ -175,12 +175,23 @@ pub struct Settings {
     pub open_classes: u32,
     /// Whether failed connects are recorded (0 or 1).
     pub connect_failed: u32,
+    /// Whether the inode's number and device are recorded with an open (0 or 1): two more reads,
+    /// for the few rules that ask.
+    pub open_inode: u32,
+    /// Where in `struct file` the [`FILE_SPAN`] bytes start that hold what an open wants to know.
+    pub file_span: u32,
+    /// Number of the system call open; [`ABSENT`] where there is none.
+    pub syscall_open: u32,
+    /// Number of creat.
+    pub syscall_creat: u32,
+    /// Number of openat2.
+    pub syscall_openat2: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 8] {
+    pub const fn to_array(self) -> [u32; 13] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -190,11 +201,19 @@ impl Settings {
             self.cgroup_v1_subsystem,
             self.open_classes,
             self.connect_failed,
+            self.open_inode,
+            self.file_span,
+            self.syscall_open,
+            self.syscall_creat,
+            self.syscall_openat2,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 8 * 4);
+const _: () = assert!(size_of::<Settings>() == 13 * 4);
+
+/// Bytes of `struct file` that are read at once.
+pub const FILE_SPAN: u32 = 128;
 
 /// A successful open that cannot write.
 pub const OPEN_READ: u32 = 1;

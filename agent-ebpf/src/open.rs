@@ -17,6 +17,9 @@ use crate::task::{is_agent, write_header};
 /// tracepoint starts with, and the syscall's number.
 pub(crate) const SYSCALL_RESULT: usize = 16;
 
+/// And the number of the system call.
+const SYSCALL_NUMBER: usize = 8;
+
 /// `O_ACCMODE`, `O_CREAT | O_WRONLY | O_TRUNC` (what creat means) of the generic ABI.
 const ACCESS_MODE: u32 = 3;
 const CREAT_FLAGS: u32 = 0o100 | 0o1 | 0o1000;
@@ -24,72 +27,12 @@ const CREAT_FLAGS: u32 = 0o100 | 0o1 | 0o1000;
 const FMODE_CREATED: u32 = 1 << 20;
 const AT_FDCWD: i32 = -100;
 
-/// The return value that a syscall's exit tracepoint carries.
+/// A word that a syscall's exit tracepoint carries.
 #[inline(always)]
 pub(crate) fn syscall_result(context: &TracePointContext, offset: usize) -> i64 {
-    // SAFETY: every `sys_exit` record has the return value at this offset; reading the context
-    // cannot fail there.
+    // SAFETY: every `sys_exit` record has a word at this offset; reading the context cannot fail
+    // there.
     unsafe { context.read_at::<i64>(offset) }.unwrap_or(0)
-}
-
-/// open(path, flags, mode)
-#[tracepoint(category = "syscalls", name = "sys_exit_open")]
-pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| Call {
-        directory: AT_FDCWD,
-        path: registers.u64(offset!(regs_arg0)),
-        flags: registers.u32(offset!(regs_arg1)),
-        mode: registers.u32(offset!(regs_arg2)),
-    })
-}
-
-/// creat(path, mode)
-#[tracepoint(category = "syscalls", name = "sys_exit_creat")]
-pub(crate) fn sys_exit_creat(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| Call {
-        directory: AT_FDCWD,
-        path: registers.u64(offset!(regs_arg0)),
-        flags: CREAT_FLAGS,
-        mode: registers.u32(offset!(regs_arg1)),
-    })
-}
-
-/// openat(directory, path, flags, mode)
-#[tracepoint(category = "syscalls", name = "sys_exit_openat")]
-pub(crate) fn sys_exit_openat(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| Call {
-        directory: registers.u32(offset!(regs_arg0)) as i32,
-        path: registers.u64(offset!(regs_arg1)),
-        flags: registers.u32(offset!(regs_arg2)),
-        mode: registers.u32(offset!(regs_arg3)),
-    })
-}
-
-/// openat2(directory, path, struct open_how *, size)
-#[tracepoint(category = "syscalls", name = "sys_exit_openat2")]
-pub(crate) fn sys_exit_openat2(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
-    record(result, |registers| {
-        // `struct open_how`: flags, mode, resolve, 64 bits each.
-        let mut how = [0_u64; 2];
-        // SAFETY: the helper writes 16 bytes to `how`, zeros if the memory cannot be read.
-        unsafe {
-            bpf_probe_read_user(
-                (&raw mut how).cast(),
-                16,
-                registers.u64(offset!(regs_arg2)) as *const _,
-            );
-        }
-        Call {
-            directory: registers.u32(offset!(regs_arg0)) as i32,
-            path: registers.u64(offset!(regs_arg1)),
-            flags: how[0] as u32,
-            mode: how[1] as u32,
-        }
-    })
 }
 
 /// The arguments of a call of the open family.
@@ -100,8 +43,61 @@ struct Call {
     mode: u32,
 }
 
-#[inline(always)]
-fn record(result: i64, call: impl FnOnce(Typed) -> Call) -> u32 {
+impl Call {
+    /// From the registers, by the number of the call.
+    #[inline(always)]
+    fn read(syscall: u32, registers: Typed) -> Self {
+        let (first, second, third) = (
+            registers.u64(offset!(regs_arg0)),
+            registers.u64(offset!(regs_arg1)),
+            registers.u64(offset!(regs_arg2)),
+        );
+        if syscall == setting!(syscall_open) {
+            // open(path, flags, mode)
+            Self {
+                directory: AT_FDCWD,
+                path: first,
+                flags: second as u32,
+                mode: third as u32,
+            }
+        } else if syscall == setting!(syscall_creat) {
+            // creat(path, mode)
+            Self {
+                directory: AT_FDCWD,
+                path: first,
+                flags: CREAT_FLAGS,
+                mode: second as u32,
+            }
+        } else if syscall == setting!(syscall_openat2) {
+            // openat2(directory, path, how, size); `struct open_how`: flags, mode, resolve, 64 bits
+            // each.
+            let mut how = [0_u64; 2];
+            // SAFETY: the helper writes 16 bytes to `how`, zeros if the memory cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut how).cast(), 16, third as *const _) };
+            Self {
+                directory: first as i32,
+                path: second,
+                flags: how[0] as u32,
+                mode: how[1] as u32,
+            }
+        } else {
+            // openat(directory, path, flags, mode)
+            let mode = registers.u32(offset!(regs_arg3));
+            Self {
+                directory: first as i32,
+                path: second,
+                flags: third as u32,
+                mode,
+            }
+        }
+    }
+}
+
+/// The exit of open, creat, openat or openat2: one program for all, so that the verifier walks the
+/// walk up a path once.
+#[tracepoint(category = "syscalls", name = "sys_exit_open")]
+pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
+    let result = syscall_result(&context, SYSCALL_RESULT);
     // Cheap tests first: most opens end here when no rule wants their class.
     if result < 0 && setting!(open_classes) & OPEN_FAILED == 0 {
         return 0;
@@ -109,73 +105,67 @@ fn record(result: i64, call: impl FnOnce(Typed) -> Call) -> u32 {
     if is_agent() {
         return 0;
     }
-    let task = current_task();
-    let mut file = Untyped(0);
-    let mut file_flags = 0;
-    if result >= 0 {
-        file = file_of(task, result as u32);
-        file_flags = file.read(offset!(file_flags));
-        let class = if file_flags & ACCESS_MODE == 0 {
-            OPEN_READ
-        } else {
-            OPEN_WRITE
-        };
-        if setting!(open_classes) & class == 0 {
-            return 0;
-        }
-    }
     let Some(writer) = RecordWriter::begin() else {
         return 0;
     };
-    let call = call(user_registers(task));
+    let task = current_task();
+    let mut is_open = false;
+    let mut access = 0;
+    if result >= 0 {
+        let file = file_of(task, result as u32);
+        writer.copy_file(file);
+        is_open = !file.is_null();
+        access = writer.of_file::<u32>(offset!(file_flags)) & ACCESS_MODE;
+        let class = if access == 0 { OPEN_READ } else { OPEN_WRITE };
+        if setting!(open_classes) & class == 0 {
+            writer.abandon();
+            return 0;
+        }
+    }
+    let syscall = syscall_result(&context, SYSCALL_NUMBER) as u32;
+    let call = Call::read(syscall, user_registers(task));
     let part = writer.fixed_part::<OpenPart>();
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe {
         (*part).flags = call.flags;
         (*part).mode = call.mode;
-        if !file.is_null() {
-            (*part).flags = (call.flags & !ACCESS_MODE) | (file_flags & ACCESS_MODE);
-            (*part).created = u32::from(file.read::<u32>(offset!(file_mode)) & FMODE_CREATED != 0);
-            let inode = file.follow(offset!(file_inode));
-            (*part).inode = inode.read(offset!(inode_number));
+        if is_open {
+            (*part).flags = (call.flags & !ACCESS_MODE) | access;
+            let mode = writer.of_file::<u32>(offset!(file_mode));
+            (*part).created = u32::from(mode & FMODE_CREATED != 0);
+            let inode = Untyped(writer.of_file(offset!(file_inode)));
             (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
-            (*part).device = inode
-                .follow(offset!(inode_superblock))
-                .read(offset!(superblock_device));
+            if setting!(open_inode) == 1 {
+                (*part).inode = inode.read(offset!(inode_number));
+                (*part).device = inode
+                    .follow(offset!(inode_superblock))
+                    .read(offset!(superblock_device));
+            }
         }
     }
     write_header(writer, RecordKind::Open, task, Some(result));
-    writer.user_string(SectionTag::Path, call.path);
     let root = KernelPath::root_of(task);
-    if !file.is_null() {
-        path_section(writer, SectionTag::Opened, root, KernelPath::of_file(file));
+    if is_open {
+        path_section(
+            writer,
+            SectionTag::Opened,
+            root,
+            KernelPath::of_copied_file(writer),
+        );
     }
-    if !is_absolute(call.path) {
-        if call.directory == AT_FDCWD {
-            path_section(writer, SectionTag::Base, root, KernelPath::cwd_of(task));
+    writer.user_string(SectionTag::Path, call.path);
+    if writer.first_of_section() != b'/' {
+        let base = if call.directory == AT_FDCWD {
+            KernelPath::cwd_of(task)
         } else {
-            let directory = file_of(task, call.directory as u32);
-            if !directory.is_null() {
-                path_section(
-                    writer,
-                    SectionTag::Base,
-                    root,
-                    KernelPath::of_file(directory),
-                );
-            }
+            KernelPath::of_file(file_of(task, call.directory as u32))
+        };
+        if !base.is_null() {
+            path_section(writer, SectionTag::Base, root, base);
         }
     }
     writer.submit(RecordKind::Open);
     0
-}
-
-/// Whether the path at a user address starts with a slash.
-#[inline(always)]
-fn is_absolute(path: u64) -> bool {
-    let mut first = 0_u8;
-    // SAFETY: the helper writes one byte to `first`, zero if the memory cannot be read.
-    unsafe { bpf_probe_read_user((&raw mut first).cast(), 1, path as *const _) };
-    first == b'/'
 }
 
 /// The `struct file` behind a descriptor of the task; null if there is none.
@@ -185,10 +175,10 @@ pub(crate) fn file_of(task: Typed, descriptor: u32) -> Untyped {
     if files.is_null() {
         return Untyped(0);
     }
-    let table = files.untyped().follow(offset!(files_fdt));
-    if descriptor >= table.read::<u32>(offset!(fdtable_max_fds)) {
+    let table = files.follow(offset!(files_fdt));
+    if table.is_null() || descriptor >= table.u32(offset!(fdtable_max_fds)) {
         return Untyped(0);
     }
-    let array = table.follow(offset!(fdtable_fd));
-    Untyped(array.0.wrapping_add(u64::from(descriptor) * 8)).follow(0)
+    let array = table.u64(offset!(fdtable_fd));
+    Untyped(array.wrapping_add(u64::from(descriptor) * 8)).follow(0)
 }

@@ -13,6 +13,11 @@ pub(crate) struct KernelPath {
 }
 
 impl KernelPath {
+    #[inline(always)]
+    pub(crate) fn is_null(self) -> bool {
+        self.dentry.is_null()
+    }
+
     /// Reads the `struct path` at an address.
     #[inline(always)]
     pub(crate) fn read(place: Untyped) -> Self {
@@ -25,11 +30,27 @@ impl KernelPath {
     /// The root directory of a task.
     #[inline(always)]
     pub(crate) fn root_of(task: Typed) -> Self {
-        Self::read(
-            task.follow(offset!(task_fs))
-                .untyped()
-                .plus(offset!(fs_root)),
-        )
+        let fs = task.follow(offset!(task_fs));
+        if fs.is_null() {
+            return Self {
+                mount: Untyped(0),
+                dentry: Untyped(0),
+            };
+        }
+        Self {
+            mount: fs.follow(offset!(fs_root) + offset!(path_mnt)).untyped(),
+            dentry: fs.follow(offset!(fs_root) + offset!(path_dentry)).untyped(),
+        }
+    }
+
+    /// The path of the file that was copied last.
+    #[inline(always)]
+    pub(crate) fn of_copied_file(writer: RecordWriter) -> Self {
+        let path = offset!(file_path);
+        Self {
+            mount: Untyped(writer.of_file(path + offset!(path_mnt))),
+            dentry: Untyped(writer.of_file(path + offset!(path_dentry))),
+        }
     }
 
     /// The working directory of a task.
@@ -78,7 +99,11 @@ pub(crate) fn path_section(
 fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
     let mut mount = path.mount;
     let mut dentry = path.dentry;
-    let mut mount_root = mount.follow(offset!(vfsmount_root));
+    // Within the root's own mount there is no mount point to look out for: the root comes first.
+    let mut mount_root = Untyped(0);
+    if mount != root.mount {
+        mount_root = mount.follow(offset!(vfsmount_root));
+    }
     // Each step goes up one component or through one mount point.
     let mut step = 0;
     while step < MAX_COMPONENTS {
@@ -97,12 +122,19 @@ fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
             }
             dentry = whole.follow(offset!(mount_mountpoint));
             mount = parent.plus(offset!(mount_vfsmount));
-            mount_root = mount.follow(offset!(vfsmount_root));
+            mount_root = Untyped(0);
+            if mount != root.mount {
+                mount_root = mount.follow(offset!(vfsmount_root));
+            }
             continue;
         }
         let name: DentryName = dentry.read(offset!(dentry_parent));
         if name.name == 0 || !writer.has_room(256) {
             return WalkEnd::Truncated;
+        }
+        if name.parent == dentry.0 && mount == root.mount {
+            // The top of the file system that the root is in, above the root: outside of it.
+            return WalkEnd::Detached;
         }
         writer.component(name.name, name.length);
         if name.parent == dentry.0 {

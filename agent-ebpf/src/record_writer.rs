@@ -5,14 +5,15 @@
 //! each path through the program, and the verifier would walk them all.
 
 use agent_ebpf::{
-    ALIGNMENT, DETACHED, DROP_SCRATCH_BUSY, Header, MAX_RECORD, RecordKind, SectionHeader,
-    SectionTag, TRUNCATED, UNREADABLE,
+    ALIGNMENT, DETACHED, DROP_SCRATCH_BUSY, FILE_SPAN, Header, MAX_RECORD, RecordKind,
+    SectionHeader, SectionTag, TRUNCATED, UNREADABLE,
 };
 use aya_ebpf::helpers::generated::{
     bpf_get_smp_processor_id, bpf_probe_read_kernel, bpf_probe_read_kernel_str,
     bpf_probe_read_user, bpf_probe_read_user_str,
 };
 
+use crate::kernel::{Untyped, setting};
 use crate::output::{SCRATCH, commit, count_drop};
 
 /// Bounds the position: any value up to this leaves room for the largest single write.
@@ -25,6 +26,9 @@ pub(crate) struct Scratch {
     busy: u64,
     position: u64,
     section: u64,
+    /// A copy of the part of a `struct file` that matters; twice as long as what is copied, for
+    /// reads at masked offsets.
+    file: [u8; 2 * FILE_SPAN as usize],
     bytes: [u8; 2 * MAX_RECORD],
 }
 
@@ -52,6 +56,40 @@ impl RecordWriter {
         Some(Self(scratch))
     }
 
+    /// Copies what matters of a `struct file`, to be read by [`Self::of_file`].
+    #[inline(always)]
+    pub(crate) fn copy_file(self, file: Untyped) {
+        let start = file.plus(setting!(file_span));
+        // SAFETY: the copy is as long as what is read, and this program owns it.
+        unsafe {
+            let copy = (&raw mut (*self.0).file).cast();
+            bpf_probe_read_kernel(copy, FILE_SPAN, start.0 as *const _);
+        }
+    }
+
+    /// A member of the file that was copied last, by its offset in `struct file`.
+    #[inline(always)]
+    pub(crate) fn of_file<T: Copy>(self, offset: u32) -> T {
+        let at = offset.wrapping_sub(setting!(file_span)) & (FILE_SPAN - 1);
+        // SAFETY: the masked offset and a member of at most `FILE_SPAN` bytes are in the copy.
+        unsafe {
+            let copy = (&raw const (*self.0).file).cast::<u8>().add(at as usize);
+            core::ptr::read_volatile(copy.cast::<T>())
+        }
+    }
+
+    /// The first byte behind the header of the section that was written last; meaningless if that
+    /// section is empty.
+    #[inline(always)]
+    pub(crate) fn first_of_section(self) -> u8 {
+        // SAFETY: the masked start of the section is in the first half of the buffer.
+        unsafe {
+            let start = core::ptr::read_volatile(&raw const (*self.0).section) & POSITION_MASK;
+            let bytes = (&raw const (*self.0).bytes).cast::<u8>();
+            *bytes.add(start as usize + size_of::<SectionHeader>())
+        }
+    }
+
     /// Gives the buffer back without a record.
     #[inline(always)]
     pub(crate) fn abandon(self) {
@@ -71,7 +109,7 @@ impl RecordWriter {
     /// `T` has a size that is a multiple of [`ALIGNMENT`].
     #[inline(always)]
     pub(crate) fn fixed_part<T>(self) -> *mut T {
-        const { assert!(size_of::<T>() % ALIGNMENT == 0 && size_of::<Header>() % ALIGNMENT == 0) }
+        const { assert!(size_of::<T>().is_multiple_of(ALIGNMENT)) }
         // SAFETY: header and fixed part together are far below the buffer's size.
         unsafe {
             (*self.0).position = (size_of::<Header>() + size_of::<T>()) as u64;

@@ -152,7 +152,10 @@ impl Agent {
                 .try_wait()
                 .expect("the agent can be waited for")
                 .is_some();
-            let is_ready = agent.log().iter().any(|line| line.contains("ready"));
+            let is_ready = agent
+                .log()
+                .iter()
+                .any(|line| line.starts_with("peregrine: ready"));
             (is_ready || ended).then_some(is_ready)
         });
         assert_eq!(

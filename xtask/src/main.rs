@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod fuzz;
 mod lint;
 mod run;
 mod setup;
@@ -50,6 +51,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Feed hostile bytes to whatever reads them
+    Fuzz {
+        /// How long for each target
+        #[arg(long, default_value = "60")]
+        seconds: u32,
+    },
     /// Format and lints
     Lint,
 }
@@ -61,6 +68,7 @@ fn main() -> ExitCode {
         Command::Run { arguments } => run::run(&arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Bench { rounds, json } => bench::run(rounds, json),
+        Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Lint => lint::run(),
     };
     match outcome {

@@ -5,14 +5,20 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, lint, setup, tool};
+use crate::{build, fuzz, lint, setup, tool};
 
-/// Lints, then runs unit tests, and end-to-end tests against the release build. With a filter, only
+/// How long each fuzz target runs.
+const FUZZ_SECONDS: u32 = 20;
+
+/// Lints, fuzzes for a while, then runs unit tests, and end-to-end tests against the release build. With a filter, only
 /// the tests whose name contains it, and no lints.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     setup::run(setup::Scope::Everything)?;
     if filter.is_none() {
         lint::run()?;
+    }
+    if filter.is_none() {
+        fuzz::run(FUZZ_SECONDS)?;
     }
     let agent = build::run(true)?;
     if tool::output(tool::cargo().args(["nextest", "--version"])).is_ok() {

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
 use crate::config::{Config, ConfigError, RuleMatching};
 use crate::event::{EventSet, EventType, Pid};
+use crate::fields::{FieldArgument, FieldUse};
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
 use crate::metrics::{
@@ -267,6 +268,19 @@ fn wanted(program: &Program, failed_exec: bool) -> Wanted {
         failures,
         open_read: opens(false),
         open_write: opens(true),
+        open_inode: program.fields().iter().any(asks_for_inode),
+    }
+}
+
+/// Whether a field is computed from the inode's number or device.
+fn asks_for_inode(field: &FieldUse) -> bool {
+    match (field.name, &field.argument) {
+        ("fd.dev" | "fd.dev.major" | "fd.dev.minor" | "fd.ino" | "evt.args" | "evt.info", _) => {
+            true
+        }
+        ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "dev" || name == "ino",
+        ("evt.arg", FieldArgument::Index(_)) => true,
+        _ => false,
     }
 }
 
@@ -328,6 +342,7 @@ impl Watching {
                 pipeline.run()
             })
             .map_err(RunError::system("start the matching thread"))?;
+        give_back_memory();
         readiness.ready();
         super::say(&format!(
             "ready: {} rules, {} programs attached",
@@ -339,6 +354,16 @@ impl Watching {
             stop,
             thread,
         })
+    }
+}
+
+/// Returns to the system what reading the kernel's types and loading the programs left free in the
+/// heap: some 10 MB, which the allocator would keep.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: `malloc_trim` may be called at any time and touches only memory that is free.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

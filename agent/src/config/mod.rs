@@ -237,7 +237,9 @@ impl Config {
         {
             config.hostname = name;
         }
-        config.host_root = variable("HOST_ROOT").unwrap_or_default().into();
+        if let Some(root) = variable("HOST_ROOT").filter(|root| !root.is_empty()) {
+            config.host_root = root.into();
+        }
         Ok(config)
     }
 
@@ -287,7 +289,7 @@ impl Config {
             },
             static_fields: top.text_map("static_fields").into_iter().collect(),
             hostname: kernel_hostname(),
-            host_root: PathBuf::new(),
+            host_root: PathBuf::from("/"),
         };
         top.finish();
         config

@@ -40,7 +40,7 @@ fn an_empty_file_and_no_file_give_the_defaults() {
         assert_eq!(config.webserver.listen.to_string(), "0.0.0.0:8765");
         assert_eq!(config.sensor, Sensor::default());
         assert_eq!(config.process_table_size.get(), 262_144);
-        assert_eq!(config.host_root, PathBuf::new());
+        assert_eq!(config.host_root, PathBuf::from("/"));
         assert!(!config.hostname.is_empty());
     }
 }

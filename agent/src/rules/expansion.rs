@@ -154,6 +154,9 @@ impl Scalar {
     /// finds the place. Where an escape of a quoted scalar breaks that, the place is the last one
     /// found.
     fn position_of(&self, offset: usize) -> Position {
+        if self.text.is_empty() {
+            return self.position;
+        }
         let mut source = Walk::new(&self.file.text, self.position);
         source.enter_scalar();
         let mut found = source.position;

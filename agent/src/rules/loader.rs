@@ -28,8 +28,27 @@ pub struct RuleSource {
 /// The plugin whose fields and events are built in, and its version.
 const CONTAINER_PLUGIN: (&str, [u64; 3]) = ("container", [0, 7, 1]);
 
+/// Room for a condition that nests as deep as it may, in a build without optimisation.
+const STACK_BYTES: usize = 32 << 20;
+
 /// Loads rule files, in order. On an error the rule set is empty, and the report says why.
+///
+/// Runs on a thread of its own, whose stack does not depend on the caller's.
 pub fn load(sources: &[RuleSource]) -> LoadReport {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
+        match builder.spawn_scoped(scope, || load_here(sources)) {
+            Ok(thread) => match thread.join() {
+                Ok(report) => report,
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            // No room for another thread: then on this one.
+            Err(_) => load_here(sources),
+        }
+    })
+}
+
+fn load_here(sources: &[RuleSource]) -> LoadReport {
     let files: Vec<_> = sources
         .iter()
         .map(|source| {
@@ -192,8 +211,9 @@ fn read_list(
                        blanks, quotes, parentheses, '=' and ',' cannot be in a name";
         findings.push(*item.finding(Code::InvalidListName, position, message));
     }
+    let append = item.append(findings)?;
     let overrides = item.overrides(&["items"], &["items"])?;
-    let append = item.append(findings)? || overrides.appended.contains("items");
+    let append = append || overrides.appended.contains("items");
     let now = definitions.tick();
     let existing = definitions
         .lists
@@ -244,8 +264,9 @@ fn read_macro(
                        expected a letter, then letters, digits and underscores";
         findings.push(*item.finding(Code::InvalidMacroName, position, message));
     }
+    let append = item.append(findings)?;
     let overrides = item.overrides(&["condition"], &["condition"])?;
-    let append = item.append(findings)? || overrides.appended.contains("condition");
+    let append = append || overrides.appended.contains("condition");
     let now = definitions.tick();
     let existing = definitions
         .macros

@@ -52,8 +52,9 @@ pub(super) fn read(
     findings: &mut Vec<Finding>,
 ) -> Result<(), Fatal> {
     item.check_keys(RULE_KEYS, findings);
+    let appends = item.append(findings)?;
     let overrides = item.overrides(APPENDABLE, REPLACEABLE)?;
-    if item.append(findings)? {
+    if appends {
         append(item, definitions, findings)
     } else if !overrides.is_empty() {
         change(item, &overrides, definitions, findings)

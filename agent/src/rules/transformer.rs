@@ -7,7 +7,7 @@ use crate::fields::registry::FieldType;
 
 /// A function over values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transformer {
+pub(super) enum Transformer {
     /// ASCII letters to lower case.
     ToLower,
     /// ASCII letters to upper case.
@@ -28,7 +28,7 @@ pub enum Transformer {
 
 /// What a rule's value is known to be before there is an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ValueType {
+pub(super) struct ValueType {
     /// The type of the value or its elements.
     pub field_type: FieldType,
     /// It is a list.
@@ -37,7 +37,7 @@ pub struct ValueType {
 
 impl ValueType {
     /// A single value.
-    pub const fn scalar(field_type: FieldType) -> Self {
+    pub(super) const fn scalar(field_type: FieldType) -> Self {
         Self {
             field_type,
             list: false,
@@ -45,7 +45,7 @@ impl ValueType {
     }
 
     /// A list of values.
-    pub const fn list(field_type: FieldType) -> Self {
+    pub(super) const fn list(field_type: FieldType) -> Self {
         Self {
             field_type,
             list: true,
@@ -56,7 +56,7 @@ impl ValueType {
 /// A transformer does not go with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}() expects {expected}")]
-pub struct TransformerError {
+pub(super) struct TransformerError {
     /// The transformer.
     pub name: &'static str,
     /// What it takes.
@@ -65,7 +65,7 @@ pub struct TransformerError {
 
 impl Transformer {
     /// Every transformer.
-    pub const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::ToLower,
         Self::ToUpper,
         Self::B64,
@@ -77,7 +77,7 @@ impl Transformer {
     ];
 
     /// The name in the rule language.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::ToLower => "tolower",
             Self::ToUpper => "toupper",
@@ -91,7 +91,7 @@ impl Transformer {
     }
 
     /// The transformer of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|transformer| transformer.name() == name)
@@ -99,7 +99,7 @@ impl Transformer {
 
     /// What comes out for arguments of these types; `selects` says that one option follows in
     /// brackets, as in `getopt(..)[p]`.
-    pub fn result(
+    pub(super) fn result(
         self,
         arguments: &[ValueType],
         selects: bool,
@@ -150,7 +150,7 @@ impl Transformer {
     ///
     /// A list is transformed by element, except by `len`, and elements without a result are left
     /// out.
-    pub fn apply<'e>(
+    pub(super) fn apply<'e>(
         self,
         input: FieldType,
         mut arguments: Vec<Value<'e>>,

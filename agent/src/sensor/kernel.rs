@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use agent_ebpf::{ABSENT, Need, Offsets};
+use agent_ebpf::{ABSENT, FILE_SPAN, Need, Offsets};
 use thiserror::Error;
 use tracing::warn;
 
@@ -52,6 +52,11 @@ pub enum KernelError {
         "this kernel's struct dentry has its parent and name apart, which Peregrine cannot read"
     )]
     DentryLayout,
+    /// The members that an open reads at once are too far from each other.
+    #[error(
+        "this kernel's struct file has its path, flags and inode too far apart for Peregrine to read"
+    )]
+    FileLayout,
 }
 
 /// What the programs have to know of the kernel.
@@ -61,6 +66,8 @@ pub struct Kernel {
     pub version: (u32, u32),
     /// Where structure members are.
     pub offsets: Offsets,
+    /// Where in `struct file` the members start that an open reads at once.
+    pub file_span: u32,
     /// Bytes of `struct pt_regs`.
     pub regs_size: u32,
     /// Index of the v1 controller whose cgroups stand for a task that has none in v2.
@@ -121,6 +128,18 @@ impl Kernel {
         {
             return Err(KernelError::DentryLayout);
         }
+        let members = [
+            offsets.file_mode,
+            offsets.file_flags,
+            offsets.file_inode,
+            offsets.file_path,
+        ];
+        let file_span = members.into_iter().min().unwrap_or(0);
+        // The last one, the path, is two pointers long.
+        let end = members.into_iter().max().unwrap_or(0) + 16;
+        if end - file_span > FILE_SPAN {
+            return Err(KernelError::FileLayout);
+        }
         // Container runtimes put each container into a group of every v1 controller; the first of
         // these that the kernel has decides.
         let cgroup_v1_subsystem = ["pids_cgrp_id", "memory_cgrp_id", "cpu_cgrp_id"]
@@ -134,6 +153,7 @@ impl Kernel {
         Ok(Self {
             version,
             offsets,
+            file_span,
             regs_size,
             cgroup_v1_subsystem,
         })

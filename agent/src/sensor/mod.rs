@@ -210,7 +210,9 @@ impl Sensor {
                 }
                 Hook::SyscallExit(_) => {
                     let program: &mut TracePoint = program.try_into().map_err(refused)?;
-                    program.load().map_err(refused)?;
+                    if program.fd().is_err() {
+                        program.load().map_err(refused)?;
+                    }
                 }
             }
         }
@@ -311,5 +313,14 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
                 .failures
                 .contains(crate::event::EventType::Connect),
         ),
+        open_inode: u32::from(options.wanted.open_inode),
+        file_span: kernel.file_span,
+        syscall_open: syscall_number(libc::SYS_open),
+        syscall_creat: syscall_number(libc::SYS_creat),
+        syscall_openat2: syscall_number(libc::SYS_openat2),
     }
+}
+
+fn syscall_number(number: libc::c_long) -> u32 {
+    u32::try_from(number).unwrap_or(agent_ebpf::ABSENT)
 }

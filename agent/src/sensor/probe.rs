@@ -9,7 +9,7 @@ use crate::event::{EventSet, EventType};
 /// One eBPF program and where it is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// The program's name in the object.
+    /// The program's name in the object; several hooks may share one.
     pub program: &'static str,
     /// What it is attached to.
     pub hook: Hook,
@@ -67,6 +67,8 @@ pub struct Wanted {
     pub open_read: bool,
     /// Whether some rule can match an open that can write.
     pub open_write: bool,
+    /// Whether some rule or output asks for the device or inode of an opened file.
+    pub open_inode: bool,
 }
 
 impl Wanted {
@@ -79,9 +81,9 @@ impl Wanted {
             }
         };
         add(EventType::Open, exit("sys_exit_open", "open"));
-        add(EventType::Openat, exit("sys_exit_openat", "openat"));
-        add(EventType::Openat2, exit("sys_exit_openat2", "openat2"));
-        add(EventType::Creat, exit("sys_exit_creat", "creat"));
+        add(EventType::Openat, exit("sys_exit_open", "openat"));
+        add(EventType::Openat2, exit("sys_exit_open", "openat2"));
+        add(EventType::Creat, exit("sys_exit_open", "creat"));
         add(EventType::Connect, exit("sys_exit_connect", "connect"));
         // A successful exec comes from the scheduler; its exit is for failures alone.
         if self.failures.contains(EventType::Execve) {

@@ -123,6 +123,24 @@ impl Drop for Agent {
     }
 }
 
+/// The process ids of agents on this machine: what one attaches, all processes pay for.
+pub(super) fn running() -> Result<Vec<u32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc").context("cannot read /proc")? {
+        let entry = entry?;
+        let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        if name.trim_end() == "peregrine" {
+            pids.extend(
+                entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|pid| pid.parse::<u32>().ok()),
+            );
+        }
+    }
+    Ok(pids)
+}
+
 /// When the line that says `ready` came. The rest is read too, so that the agent never waits for us.
 fn wait_until_ready(stderr: ChildStderr) -> Result<Instant> {
     let (sender, receiver) = mpsc::channel();

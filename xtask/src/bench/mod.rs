@@ -73,6 +73,11 @@ pub(crate) fn run(rounds: u16, json: bool) -> Result<()> {
         .with_context(|| format!("cannot write {}", exec_rules.display()))?;
     let scratch = Scratch::create(folder.path())?;
 
+    for pid in agent::running()? {
+        tool::say(&format!(
+            "an agent is running already (pid {pid}): its cost is in every number below"
+        ));
+    }
     let mut samples = Vec::with_capacity(rounds.into());
     for round in 1..=rounds {
         tool::say(&format!("round {round} of {rounds}"));

@@ -17,6 +17,9 @@ struct Cost {
     time: f64,
     /// Compared with no agent within the same round, where the machine was in the same mood.
     difference: f64,
+    /// The smallest and the largest of these differences: a difference within them is noise if they
+    /// lie on both sides of 0.
+    spread: (f64, f64),
     ratio: f64,
     agent_cpu: f64,
 }
@@ -55,9 +58,17 @@ impl<'a> Report<'a> {
             |value: &dyn Fn(&Vec<Sample>) -> f64| median(self.samples.iter().map(value).collect());
         let time = |round: &Vec<Sample>| of(set_up, round).time;
         let without = |round: &Vec<Sample>| of(SetUp::NoAgent, round).time;
+        let differences = || {
+            let rounds = self.samples.iter();
+            rounds.map(|round| time(round) - without(round))
+        };
         Cost {
             time: median_of(&time),
-            difference: median_of(&|round| time(round) - without(round)),
+            difference: median(differences().collect()),
+            spread: (
+                differences().fold(f64::INFINITY, f64::min),
+                differences().fold(f64::NEG_INFINITY, f64::max),
+            ),
             ratio: median_of(&|round| time(round) / without(round)),
             agent_cpu: median_of(&|round| of(set_up, round).agent_cpu),
         }
@@ -89,6 +100,8 @@ impl<'a> Report<'a> {
                     "operation": workload.name(),
                     "ns": cost.time,
                     "difference_ns": cost.difference,
+                    "smallest_difference_ns": cost.spread.0,
+                    "largest_difference_ns": cost.spread.1,
                     "ratio": cost.ratio,
                     "agent_cpu_ns": cost.agent_cpu,
                 })
@@ -128,8 +141,8 @@ impl<'a> Report<'a> {
             ),
             String::new(),
             format!(
-                "{:<12}{:<15}{:>12}{:>14}{:>8}{:>12}",
-                "ns for one", "with", "time", "difference", "ratio", "agent CPU"
+                "{:<12}{:<15}{:>9}{:>12}{:>22}{:>8}{:>11}",
+                "ns for one", "with", "time", "difference", "(of rounds)", "ratio", "agent CPU"
             ),
         ];
         for workload in Workload::ALL {
@@ -140,10 +153,11 @@ impl<'a> Report<'a> {
                 } else {
                     " ".repeat(12)
                 };
-                line = format!("{line}{:<15}{:>12.0}", set_up.name(), cost.time);
+                line = format!("{line}{:<15}{:>9.0}", set_up.name(), cost.time);
                 if set_up != SetUp::NoAgent {
+                    let spread = format!("({:+.0} to {:+.0})", cost.spread.0, cost.spread.1);
                     line = format!(
-                        "{line}{:>+14.0}{:>8.2}{:>12.0}",
+                        "{line}{:>+12.0}{spread:>22}{:>8.2}{:>11.0}",
                         cost.difference, cost.ratio, cost.agent_cpu
                     );
                 }

@@ -1,0 +1,112 @@
+//! Sockets that are connected.
+
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE};
+
+fn rules() -> String {
+    let own = std::process::id();
+    format!(
+        "{MARKER_RULE}- rule: Connected\n  desc: A test.\n  condition: evt.type = connect and proc.pid = {own}\n  output: connected %fd.name %fd.sip %fd.sport %fd.cip %fd.cport %fd.lip %fd.rip %fd.l4proto %fd.type %fd.typechar %evt.res %fd.num\n  priority: INFO\n"
+    )
+}
+
+fn connected(agent: &Agent) -> Vec<Alert> {
+    agent.settle();
+    agent.alerts_where(|alert| alert.rule() == "Connected")
+}
+
+#[test]
+fn both_internet_families_and_their_ends() {
+    for (address, kind, letter) in [("127.0.0.1:0", "ipv4", "4"), ("[::1]:0", "ipv6", "6")] {
+        let listener = TcpListener::bind(address).expect("a port is free");
+        let to = listener.local_addr().expect("it has an address");
+        let agent = AgentBuilder::rules(&rules()).start();
+        let stream = TcpStream::connect(to).expect("it connects");
+        let from = stream.local_addr().expect("it has an address");
+        let alerts = connected(&agent);
+        assert_eq!(alerts.len(), 1, "{alerts:#?}");
+        let alert = &alerts[0];
+        assert_eq!(alert.text("fd.sip"), to.ip().to_string());
+        assert_eq!(alert.field("fd.sport").as_u64(), Some(u64::from(to.port())));
+        assert_eq!(alert.text("fd.cip"), from.ip().to_string());
+        assert_eq!(
+            alert.field("fd.cport").as_u64(),
+            Some(u64::from(from.port()))
+        );
+        assert_eq!(alert.text("fd.l4proto"), "tcp");
+        assert_eq!(
+            (alert.text("fd.type"), alert.text("fd.typechar")),
+            (kind, letter)
+        );
+        assert_eq!(alert.text("evt.res"), "SUCCESS");
+        let name = format!("{}:{}->{}:{}", from.ip(), from.port(), to.ip(), to.port());
+        assert_eq!(alert.text("fd.name"), name);
+    }
+}
+
+#[test]
+fn an_ipv4_address_in_ipv6_clothes_is_ipv4() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("it has an address").port();
+    let agent = AgentBuilder::rules(&rules()).start();
+    let mapped = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x7f00, 1);
+    let _stream = TcpStream::connect(SocketAddr::from((mapped, port))).expect("it connects");
+    let alerts = connected(&agent);
+    assert_eq!(alerts[0].text("fd.sip"), "127.0.0.1");
+    assert_eq!(alerts[0].text("fd.typechar"), "4");
+}
+
+#[test]
+fn udp_and_unix() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let path = folder.path().join("socket");
+    let _listener = UnixListener::bind(&path).expect("it binds");
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let agent = AgentBuilder::rules(&rules()).start();
+    client
+        .connect(server.local_addr().expect("it has an address"))
+        .expect("it connects");
+    let _stream = UnixStream::connect(&path).expect("it connects");
+    let alerts = connected(&agent);
+    assert_eq!(alerts.len(), 2, "{alerts:#?}");
+    assert_eq!(alerts[0].text("fd.l4proto"), "udp");
+    assert_eq!(alerts[1].text("fd.type"), "unix");
+    let name = alerts[1].text("fd.name");
+    assert!(name.ends_with(path.to_str().expect("UTF-8")), "{name}");
+}
+
+#[test]
+fn refused_and_under_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let free = listener.local_addr().expect("it has an address");
+    drop(listener);
+    let agent = AgentBuilder::rules(&rules()).start();
+    assert!(TcpStream::connect(free).is_err());
+    let alerts = connected(&agent);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(alerts[0].text("evt.res"), "ECONNREFUSED");
+    assert_eq!(
+        alerts[0].field("fd.sport").as_u64(),
+        Some(u64::from(free.port()))
+    );
+    assert_eq!(alerts[0].text("fd.sip"), "127.0.0.1");
+    drop(agent);
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let agent = AgentBuilder::rules(&rules()).start();
+    let socket = rustix::net::socket_with(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::STREAM,
+        rustix::net::SocketFlags::NONBLOCK,
+        None,
+    )
+    .expect("a socket");
+    let outcome = rustix::net::connect(&socket, &listener.local_addr().expect("it has an address"));
+    assert_eq!(outcome, Err(rustix::io::Errno::INPROGRESS));
+    let alerts = connected(&agent);
+    assert_eq!(alerts[0].text("evt.res"), "EINPROGRESS");
+    assert_eq!(alerts[0].text("fd.sip"), "127.0.0.1");
+}
