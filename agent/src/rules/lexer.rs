@@ -6,7 +6,6 @@
 use thiserror::Error;
 
 use super::ast::is_bare;
-use crate::fields::registry;
 
 /// Why a condition cannot be understood.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -91,7 +90,7 @@ impl<'t> Lexer<'t> {
 
     /// A name with a dot, and an argument in brackets.
     pub(super) fn field(&mut self) -> Option<&'t str> {
-        let length = registry::scan(self.rest());
+        let length = scan(self.rest());
         (length > 0).then(|| {
             let field = &self.rest()[..length];
             self.position += length;
@@ -242,6 +241,67 @@ impl<'t> Lexer<'t> {
                 message: "expected two hexadecimal digits after \\x".to_owned(),
                 offset: escape,
             }),
+        }
+    }
+}
+
+/// How many bytes at the start of `text` can be a field: a dotted name, then perhaps an argument in
+/// brackets (with quotes or without). The name need not be known. Zero if there is none.
+fn scan(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = 0;
+    let mut dotted = false;
+    let mut at_part_start = true;
+    while let Some(byte) = bytes.get(end) {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => at_part_start = false,
+            b'0'..=b'9' | b'_' if !at_part_start => {}
+            b'.' if !at_part_start && bytes.get(end + 1).is_some_and(u8::is_ascii_alphabetic) => {
+                dotted = true;
+                at_part_start = true;
+            }
+            _ => break,
+        }
+        end += 1;
+    }
+    if !dotted {
+        return 0;
+    }
+    if bytes.get(end) == Some(&b'[') {
+        let inner = &text[end + 1..];
+        let closing = match inner.as_bytes().first() {
+            Some(quote @ (b'"' | b'\'')) => {
+                inner[1..].find(char::from(*quote)).map(|quote| quote + 2)
+            }
+            _ => inner
+                .find(|character: char| "][\"'".contains(character) || character.is_whitespace()),
+        };
+        if let Some(closing) = closing
+            && inner.as_bytes().get(closing) == Some(&b']')
+        {
+            return end + 1 + closing + 1;
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_field_at_the_start() {
+        for (text, expected) in [
+            ("proc.name rest", "proc.name"),
+            ("proc.aname[2])", "proc.aname[2]"),
+            ("evt.arg.flags,", "evt.arg.flags"),
+            ("proc.env[\"a b\"]x", "proc.env[\"a b\"]"),
+            ("proc.env[a b]", "proc.env"),
+            ("fd.name.", "fd.name"),
+            ("proc", ""),
+            ("%", ""),
+        ] {
+            assert_eq!(&text[..scan(text)], expected, "{text}");
         }
     }
 }

@@ -30,10 +30,7 @@ pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, St
         return Err(format!("'{text}' is too large for this field"));
     }
     // A negative literal for an unsigned field wraps, as in Falco.
-    let is_signed = matches!(
-        field_type,
-        FieldType::Int | FieldType::Double | FieldType::Dynamic
-    );
+    let is_signed = matches!(field_type, FieldType::Int | FieldType::Double);
     Ok(if number < 0 && !is_signed {
         number + (1 << 64)
     } else {

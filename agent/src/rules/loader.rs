@@ -12,8 +12,8 @@ use super::exceptions;
 use super::lists::List;
 use super::report::{Code, Finding, LoadReport, Position};
 use super::resolve;
+use super::suggestion::{did_you_mean, nearest};
 use super::yaml::{self, Node, Value};
-use crate::fields::registry::{did_you_mean, nearest};
 use crate::version::ENGINE_VERSION;
 
 /// A rule file's text and the name that messages call it by.

@@ -10,7 +10,7 @@ use super::glob::glob_matches;
 use super::literal::{Network, parse_address, parse_number, parse_port};
 use super::path_set::PathSet;
 use crate::fields::Value;
-use crate::fields::registry::{FieldType, Quantifier};
+use crate::fields::registry::{Comparison, FieldType};
 
 /// A compiled right side.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl MatcherError {
 pub(super) struct Shape {
     pub(super) field_type: FieldType,
     pub(super) list: bool,
-    pub(super) quantifier: Quantifier,
+    pub(super) comparison: Comparison,
 }
 
 impl Matcher {
@@ -141,13 +141,13 @@ impl Matcher {
                 }
             }
         };
-        Ok(match (shape.quantifier, single) {
-            (Quantifier::One, single) => single,
+        Ok(match (shape.comparison, single) {
+            (Comparison::Normal, single) => single,
             // `!=` on both ends: neither is it.
-            (Quantifier::EitherEnd, Self::Not(inner)) => {
+            (Comparison::EitherEnd, Self::Not(inner)) => {
                 Self::Not(Box::new(Self::SomeElement(inner)))
             }
-            (Quantifier::EitherEnd | Quantifier::AnyAncestor, single) => {
+            (Comparison::EitherEnd | Comparison::AnyAncestor, single) => {
                 Self::SomeElement(Box::new(single))
             }
         })
@@ -162,7 +162,7 @@ impl Matcher {
             Operator::NotEqual => Self::Not(Box::new(Self::set(shape.field_type, &[first])?)),
             Operator::In | Operator::Intersects => {
                 // Falco compares only the first network with both ends.
-                let only_first = shape.quantifier == Quantifier::EitherEnd
+                let only_first = shape.comparison == Comparison::EitherEnd
                     && shape.field_type == FieldType::Net
                     && literals.len() > 1;
                 Self::set(
@@ -219,7 +219,7 @@ impl Matcher {
             return Ok(Self::Never);
         }
         Ok(match field_type {
-            FieldType::Text | FieldType::Buffer | FieldType::Dynamic => match literals {
+            FieldType::Text | FieldType::Buffer => match literals {
                 [only] => Self::TextEquals(only.as_bytes().to_vec()),
                 _ => Self::TextIn(
                     literals
@@ -369,15 +369,12 @@ fn check_operator(shape: Shape, operator: Operator) -> Result<(), MatcherError> 
             FieldType::Bool | FieldType::Buffer | FieldType::Ip | FieldType::Net
         ),
         Contains | StartsWith | EndsWith => {
-            matches!(
-                shape.field_type,
-                FieldType::Text | FieldType::Buffer | FieldType::Dynamic
-            )
+            matches!(shape.field_type, FieldType::Text | FieldType::Buffer)
         }
         BytesContain | BytesStartWith => {
-            matches!(shape.field_type, FieldType::Buffer | FieldType::Dynamic)
+            matches!(shape.field_type, FieldType::Buffer)
         }
-        _ => matches!(shape.field_type, FieldType::Text | FieldType::Dynamic),
+        _ => matches!(shape.field_type, FieldType::Text),
     };
     if allowed {
         return Ok(());

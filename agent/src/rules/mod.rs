@@ -20,6 +20,7 @@ mod program;
 mod report;
 mod resolve;
 mod rule_set;
+mod suggestion;
 mod test;
 mod transformer;
 mod yaml;

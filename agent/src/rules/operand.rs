@@ -2,8 +2,9 @@
 
 use super::ast::{Name, Operand, TransformerArgument};
 use super::matcher::Shape;
+use super::output::field_text;
 use super::transformer::Transformer;
-use crate::fields::registry::{self, FieldType, Quantifier};
+use crate::fields::registry::{self, Comparison, FieldType};
 use crate::fields::{FieldArgument, FieldUse, Value};
 
 /// Why an operand is none.
@@ -66,20 +67,20 @@ impl CompiledOperand {
         let one = |field_type, list| Shape {
             field_type,
             list,
-            quantifier: Quantifier::One,
+            comparison: Comparison::Normal,
         };
         match self {
-            Self::Field(field) => match registry::find(field.name) {
-                Some(definition) => Shape {
+            Self::Field(field) => match registry::parse_field(&field_text(field)) {
+                Ok((_, definition)) => Shape {
                     field_type: definition.field_type,
                     list: definition.list,
-                    quantifier: match (definition.quantifier, &field.argument) {
-                        (Quantifier::AnyAncestor, FieldArgument::None) => Quantifier::AnyAncestor,
-                        (Quantifier::AnyAncestor, _) => Quantifier::One,
-                        (quantifier, _) => quantifier,
+                    comparison: match (definition.comparison, &field.argument) {
+                        (Comparison::AnyAncestor, FieldArgument::None) => Comparison::AnyAncestor,
+                        (Comparison::AnyAncestor, _) => Comparison::Normal,
+                        (comparison, _) => comparison,
                     },
                 },
-                None => one(FieldType::Text, false),
+                Err(_) => one(FieldType::Text, false),
             },
             Self::Transformer(Transformer::Len, _) => one(FieldType::Uint, false),
             Self::Transformer(Transformer::Join | Transformer::Concat, _) | Self::Literal(_) => {
@@ -147,17 +148,14 @@ pub(super) fn compile(operand: &Operand) -> Result<CompiledOperand, OperandError
 }
 
 fn field(name: &Name) -> Result<CompiledOperand, OperandError> {
-    registry::parse(&name.text)
-        .map(|(field, _)| CompiledOperand::Field(field))
-        .map_err(|error| OperandError {
-            unknown_field: matches!(
-                error,
-                registry::FieldError::Unknown { .. }
-                    | registry::FieldError::UnknownParameter { .. }
-            ),
+    match registry::parse_field(&name.text) {
+        Ok((field, _)) => Ok(CompiledOperand::Field(field)),
+        Err(error) => Err(OperandError {
+            unknown_field: matches!(error, registry::FieldError::UnknownField { .. }),
             message: error.to_string(),
             offset: name.offset,
-        })
+        }),
+    }
 }
 
 fn argument(argument: &TransformerArgument) -> Result<CompiledOperand, OperandError> {

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::operand::{self, CompiledOperand, OperandError};
 use super::parser::operand_at_start;
-use crate::fields::registry::{self, Format};
+use crate::fields::registry::{self, PrintFormat};
 use crate::fields::{FieldArgument, FieldUse, Value};
 
 /// What stands for a value that is missing.
@@ -183,21 +183,23 @@ fn is_time_text(name: &str) -> bool {
     )
 }
 
-fn format_of(field: Option<&FieldUse>) -> Format {
+fn format_of(field: Option<&FieldUse>) -> PrintFormat {
     field
         .and_then(|field| registry::find(field.name))
-        .map_or(Format::Plain, |definition| definition.format)
+        .map_or(PrintFormat::Decimal, |definition| definition.print)
 }
 
 fn as_text(field: Option<&FieldUse>, value: &Value<'_>) -> String {
     match (value, format_of(field)) {
         (Value::Bytes(bytes), _) => String::from_utf8_lossy(bytes).into_owned(),
-        (Value::Int(number), Format::Hexadecimal) => format!("{number:x}"),
-        (Value::Uint(number), Format::Hexadecimal) => format!("{number:x}"),
-        (Value::Int(number), Format::Padded) => format!("{number:09}"),
-        (Value::Uint(number), Format::Padded) => format!("{number:09}"),
-        (Value::Int(number), Format::Plain) => number.to_string(),
-        (Value::Uint(number), Format::Plain) => number.to_string(),
+        (Value::Int(number), PrintFormat::Hex) => format!("{number:X}"),
+        (Value::Uint(number), PrintFormat::Hex) => format!("{number:X}"),
+        (Value::Int(number), PrintFormat::Octal) => format!("{number:o}"),
+        (Value::Uint(number), PrintFormat::Octal) => format!("{number:o}"),
+        (Value::Int(number), PrintFormat::PaddedDecimal10) => format!("{number:09}"),
+        (Value::Uint(number), PrintFormat::PaddedDecimal10) => format!("{number:09}"),
+        (Value::Int(number), PrintFormat::Decimal) => number.to_string(),
+        (Value::Uint(number), PrintFormat::Decimal) => number.to_string(),
         (Value::Double(number), _) => format!("{number:.1}"),
         (Value::Bool(truth), _) => truth.to_string(),
         (Value::Ip(address), _) => address.to_string(),
@@ -216,8 +218,8 @@ fn as_text(field: Option<&FieldUse>, value: &Value<'_>) -> String {
 
 fn as_json(field: &FieldUse, value: &Value<'_>) -> Json {
     match (value, format_of(Some(field))) {
-        (Value::Int(number), Format::Plain) => Json::Number((*number).into()),
-        (Value::Uint(number), Format::Plain) => Json::Number((*number).into()),
+        (Value::Int(number), PrintFormat::Decimal) => Json::Number((*number).into()),
+        (Value::Uint(number), PrintFormat::Decimal) => Json::Number((*number).into()),
         (Value::Double(number), _) => Number::from_f64(*number).map_or(Json::Null, Json::Number),
         (Value::Bool(truth), _) => Json::Bool(*truth),
         (Value::List(items), _) if !field.name.starts_with("proc.a") => {

@@ -4,8 +4,8 @@ use super::ast::{
     Comparison, Expression, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
 use super::lexer::{Lexer, SyntaxError};
+use super::suggestion::{did_you_mean, nearest};
 use super::transformer::Transformer;
-use crate::fields::registry::{did_you_mean, nearest};
 
 /// Parentheses and negations may nest so deep.
 const MAX_NESTING: usize = 1000;

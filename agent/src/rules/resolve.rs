@@ -13,8 +13,8 @@ use super::output::OutputFormat;
 use super::parser;
 use super::report::{Code, Finding};
 use super::rule_set::{Rule, RuleSet};
+use super::suggestion::{did_you_mean, nearest};
 use super::test::Test;
-use crate::fields::registry::{did_you_mean, nearest};
 
 /// Macros inside of macros.
 const MAX_DEPTH: usize = 100;

@@ -4,7 +4,8 @@ use super::ast::{Comparison, Name, Operator, Right};
 use super::event_names;
 use super::matcher::{Matcher, MatcherError};
 use super::operand::{self, CompiledOperand, OperandError};
-use crate::fields::registry::{self, did_you_mean, nearest};
+use super::suggestion::{did_you_mean, nearest};
+use crate::fields::registry;
 use crate::fields::{FieldUse, Value};
 
 /// A test of an event's fields.
@@ -42,6 +43,14 @@ impl Test {
             Right::Text(name) => std::slice::from_ref(name),
             Right::List(names) => names,
         };
+        if let Some(field) = left.fields().find(|field| {
+            registry::find(field.name).is_some_and(|definition| definition.print_only)
+        }) {
+            return Err(at(
+                start,
+                format!("'{}' can only be used in outputs", field.name),
+            ));
+        }
         check_event_names(&left, comparison, names)?;
         let literals: Vec<&str> = names.iter().map(|name| name.text.as_str()).collect();
         let matcher = Matcher::compile(
@@ -76,7 +85,7 @@ impl Test {
         }
         let fields = left.fields().chain(compiled.fields());
         for field in fields {
-            if registry::find(field.name).is_some_and(|found| found.no_right_side) {
+            if registry::find(field.name).is_some_and(|found| found.no_rhs) {
                 return Err(at(format!(
                     "'{}' cannot be compared with a field",
                     field.name
