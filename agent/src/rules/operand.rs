@@ -3,7 +3,7 @@
 use super::ast::{Name, Operand, TransformerArgument};
 use super::matcher::Shape;
 use super::output::field_text;
-use super::transformer::Transformer;
+use super::transformer::{Transformer, ValueType};
 use crate::fields::registry::{self, Comparison, FieldType};
 use crate::fields::{FieldArgument, FieldUse, Value};
 
@@ -21,7 +21,12 @@ pub(super) struct OperandError {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum CompiledOperand {
     Field(FieldUse),
-    Transformer(Transformer, Vec<CompiledOperand>),
+    Transformer {
+        transformer: Transformer,
+        arguments: Vec<CompiledOperand>,
+        /// The letter in brackets: `getopt(...)[x]`.
+        option: Option<String>,
+    },
     Literal(Vec<u8>),
     List(Vec<CompiledOperand>),
 }
@@ -31,9 +36,10 @@ impl CompiledOperand {
     pub(super) fn fields(&self) -> Box<dyn Iterator<Item = &FieldUse> + '_> {
         match self {
             Self::Field(field) => Box::new(std::iter::once(field)),
-            Self::Transformer(_, parts) | Self::List(parts) => {
-                Box::new(parts.iter().flat_map(Self::fields))
+            Self::Transformer {
+                arguments: parts, ..
             }
+            | Self::List(parts) => Box::new(parts.iter().flat_map(Self::fields)),
             Self::Literal(_) => Box::new(std::iter::empty()),
         }
     }
@@ -45,12 +51,19 @@ impl CompiledOperand {
     ) -> Option<Value<'v>> {
         match self {
             Self::Field(field) => field_value(field),
-            Self::Transformer(transformer, arguments) => {
+            Self::Transformer {
+                transformer,
+                arguments,
+                option,
+            } => {
+                let input = arguments
+                    .first()
+                    .map_or(FieldType::Text, |first| first.shape().field_type);
                 let values: Option<Vec<_>> = arguments
                     .iter()
                     .map(|argument| argument.value(field_value))
                     .collect();
-                transformer.apply(values?)
+                transformer.apply(input, values?, option.as_ref().map(String::as_bytes))
             }
             Self::Literal(text) => Some(Value::Bytes(text.clone().into())),
             Self::List(items) => Some(Value::List(
@@ -59,6 +72,14 @@ impl CompiledOperand {
                     .filter_map(|item| item.value(field_value))
                     .collect(),
             )),
+        }
+    }
+
+    fn value_type(&self) -> ValueType {
+        let shape = self.shape();
+        ValueType {
+            field_type: shape.field_type,
+            list: shape.list,
         }
     }
 
@@ -82,13 +103,20 @@ impl CompiledOperand {
                 },
                 Err(_) => one(FieldType::Text, false),
             },
-            Self::Transformer(Transformer::Len, _) => one(FieldType::Uint, false),
-            Self::Transformer(Transformer::Join | Transformer::Concat, _) | Self::Literal(_) => {
-                one(FieldType::Text, false)
+            Self::Transformer {
+                transformer,
+                arguments,
+                option,
+            } => {
+                let types: Vec<ValueType> = arguments.iter().map(Self::value_type).collect();
+                // Checked when it was compiled.
+                transformer
+                    .result(&types, option.is_some())
+                    .map_or(one(FieldType::Text, false), |found| {
+                        one(found.field_type, found.list)
+                    })
             }
-            Self::Transformer(_, arguments) => arguments
-                .first()
-                .map_or(one(FieldType::Text, false), Self::shape),
+            Self::Literal(_) => one(FieldType::Text, false),
             Self::List(_) => one(FieldType::Text, true),
         }
     }
@@ -110,39 +138,21 @@ pub(super) fn compile(operand: &Operand) -> Result<CompiledOperand, OperandError
             };
             let transformer = Transformer::from_name(&name.text)
                 .ok_or_else(|| error(format!("unknown transformer '{}'", name.text)))?;
-            if index.is_some() {
-                return Err(error(format!(
-                    "'{}' takes no argument in brackets",
-                    name.text
-                )));
-            }
-            let (least, most) = transformer.arity();
-            if arguments.len() < least || arguments.len() > most {
-                return Err(error(format!(
-                    "'{}' takes {least} argument(s), and {} are given",
-                    name.text,
-                    arguments.len()
-                )));
-            }
-            let compiled: Vec<_> = arguments.iter().map(argument).collect::<Result<_, _>>()?;
-            for part in &compiled {
-                let forbidden = part.fields().find(|field| {
-                    registry::find(field.name).is_some_and(|found| found.no_transformers)
-                });
-                if let Some(field) = forbidden {
+            let arguments: Vec<_> = arguments.iter().map(argument).collect::<Result<_, _>>()?;
+            for field in arguments.iter().flat_map(CompiledOperand::fields) {
+                if registry::find(field.name).is_some_and(|found| found.no_transformers) {
                     return Err(error(format!("'{}' takes no transformer", field.name)));
                 }
-                let takes_text = !matches!(
-                    transformer,
-                    Transformer::Len | Transformer::Join | Transformer::Concat
-                );
-                let is_text =
-                    matches!(part.shape().field_type, FieldType::Text | FieldType::Buffer);
-                if takes_text && !is_text {
-                    return Err(error(format!("'{}' takes text only", name.text)));
-                }
             }
-            Ok(CompiledOperand::Transformer(transformer, compiled))
+            let types: Vec<ValueType> = arguments.iter().map(CompiledOperand::value_type).collect();
+            transformer
+                .result(&types, index.is_some())
+                .map_err(|problem| error(problem.to_string()))?;
+            Ok(CompiledOperand::Transformer {
+                transformer,
+                arguments,
+                option: index.clone(),
+            })
         }
     }
 }
