@@ -17,6 +17,28 @@ pub enum Expression {
     Comparison(Comparison),
 }
 
+impl Expression {
+    /// The fields that it names, as written; some perhaps twice.
+    pub fn fields(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => Box::new(parts.iter().flat_map(Self::fields)),
+            Self::Not(inner) => inner.fields(),
+            Self::Macro(_) => Box::new(std::iter::empty()),
+            Self::Comparison(comparison) => {
+                let right = match &comparison.right {
+                    Right::Operand(operand) => Some(operand),
+                    _ => None,
+                };
+                Box::new(
+                    std::iter::once(&comparison.left)
+                        .chain(right)
+                        .flat_map(Operand::fields),
+                )
+            }
+        }
+    }
+}
+
 /// A name and where it starts in the condition.
 #[derive(Clone, Debug)]
 pub struct Name {
@@ -65,6 +87,16 @@ pub enum Operand {
 }
 
 impl Operand {
+    /// The fields that it names, as written.
+    fn fields(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Field(name) => Box::new(std::iter::once(name.text.as_str())),
+            Self::Transformer { arguments, .. } => {
+                Box::new(arguments.iter().flat_map(TransformerArgument::fields))
+            }
+        }
+    }
+
     /// Bytes from the start of the condition.
     pub fn offset(&self) -> usize {
         match self {
@@ -84,6 +116,16 @@ pub enum TransformerArgument {
     Number(String),
     /// A list of the former.
     List(Vec<TransformerArgument>),
+}
+
+impl TransformerArgument {
+    fn fields(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Operand(operand) => operand.fields(),
+            Self::List(items) => Box::new(items.iter().flat_map(Self::fields)),
+            Self::Text(_) | Self::Number(_) => Box::new(std::iter::empty()),
+        }
+    }
 }
 
 /// What stands right of an operator.

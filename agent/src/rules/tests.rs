@@ -566,3 +566,33 @@ proptest! {
         let _report = load_text(&rule(&text));
     }
 }
+
+/// The public rule files that people bring along: what they hold is not ours, so they are read from
+/// beside the project where they are there.
+#[test]
+fn the_rules_that_people_bring_load_without_a_finding() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/falco-rules");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        eprintln!("{} is not there: nothing to load", folder.display());
+        return;
+    };
+    let mut sources: Vec<RuleSource> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let text = std::fs::read_to_string(&path).ok()?;
+            Some(RuleSource {
+                name: path.display().to_string(),
+                text,
+            })
+        })
+        .collect();
+    sources.sort_by(|a, b| b.name.cmp(&a.name));
+    let report = load(&sources);
+    let findings: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    assert_eq!(report.rules.len(), 56);
+    for rule in report.rules.rules() {
+        let condition = rule.condition.to_string();
+        assert_eq!(parse(&condition).unwrap(), rule.condition, "{}", rule.name);
+    }
+}
