@@ -342,7 +342,9 @@ struct Literal<'a>(&'a str);
 impl fmt::Display for Literal<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_word = Modifier::ALL.iter().any(|(word, _)| *word == self.0);
-        if !self.0.is_empty() && !is_word && self.0.chars().all(is_bare) {
+        // A control character may be a blank where a value starts.
+        let is_plain = |character: char| is_bare(character) && !character.is_ascii_control();
+        if !self.0.is_empty() && !is_word && self.0.chars().all(is_plain) {
             return formatter.write_str(self.0);
         }
         write_quoted(self.0, formatter)

@@ -12,6 +12,10 @@ const MAX_NESTING: usize = 1000;
 
 /// Parses a whole condition.
 pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
+    if let Some(offset) = text.find('\0') {
+        let message = "a condition cannot hold a NUL byte".to_owned();
+        return Err(SyntaxError { message, offset });
+    }
     let mut parser = Parser {
         lexer: Lexer::new(text),
         depth: 0,
