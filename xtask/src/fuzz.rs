@@ -23,6 +23,7 @@ const COVERAGE: [&str; 6] = [
 pub(crate) fn run(seconds: u32) -> Result<()> {
     setup::run(setup::Scope::Build)?;
     let target_dir = tool::workspace().join("target/fuzz");
+    let host = host()?;
     tool::run(
         tool::cargo()
             .args([
@@ -32,7 +33,8 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
                 "peregrine-fuzz",
                 "--bins",
             ])
-            .arg("--target-dir")
+            // Named, though it is the host: build scripts must not get the flags.
+            .args(["--target", &host, "--target-dir"])
             .arg(&target_dir)
             .env("CARGO_ENCODED_RUSTFLAGS", COVERAGE.join("\u{1f}"))
             .env("CARGO_PROFILE_RELEASE_LTO", "false")
@@ -44,7 +46,7 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
         std::fs::create_dir_all(&corpus)
             .with_context(|| format!("cannot make {}", corpus.display()))?;
         tool::run(
-            Command::new(target_dir.join("release").join(target))
+            Command::new(target_dir.join(&host).join("release").join(target))
                 .arg(&corpus)
                 .arg(format!("-max_total_time={seconds}"))
                 .arg(format!(
@@ -60,4 +62,12 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// The machine that the compiler builds for when not told otherwise.
+fn host() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version = tool::output(Command::new(rustc).arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc -vV names no host")
 }

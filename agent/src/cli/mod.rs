@@ -1,7 +1,10 @@
 //! The command line: one file a command.
 
+pub mod fields;
+pub mod rules;
 pub mod run;
 pub mod version;
+mod wanted;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,6 +30,10 @@ pub struct Cli {
 pub enum Command {
     /// Watch this machine and print an alert for each event that a rule matches
     Run(run::Args),
+    /// Check, list or describe rules
+    Rules(rules::Args),
+    /// List the fields that rules can name
+    Fields(fields::Args),
     /// Print the versions of this program and of the rule language
     Version(version::Args),
 }
@@ -38,6 +45,17 @@ pub enum CliError {
     /// `run` failed.
     #[error(transparent)]
     Run(#[from] run::RunError),
+    /// There is no such class of fields.
+    #[error("there is no class of fields named '{class}': expected one of {known}")]
+    UnknownClass {
+        /// As given.
+        class: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// No rule has this name.
+    #[error("no rule is named '{0}'; `peregrine rules list` shows the names")]
+    UnknownRule(String),
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -48,6 +66,8 @@ impl Cli {
     pub fn execute(self) -> Result<ExitCode, CliError> {
         match self.command {
             Command::Run(args) => Ok(run::run(&args)?),
+            Command::Rules(args) => rules::rules(&args),
+            Command::Fields(args) => fields::fields(&args),
             Command::Version(args) => version::version(&args),
         }
     }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+use super::wanted::wanted_by;
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
 use crate::config::{Config, ConfigError, RuleMatching};
-use crate::event::{EventSet, EventType, Pid};
-use crate::fields::{FieldArgument, FieldUse};
+use crate::event::Pid;
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
 use crate::metrics::{
@@ -21,8 +21,8 @@ use crate::metrics::{
     PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels, Sample,
 };
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
-use crate::rules::{self, CompileOptions, Matching, Program, RuleSource, knowledge};
-use crate::sensor::{self, Reader, Sensor, SensorError, Wanted};
+use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
+use crate::sensor::{self, Reader, Sensor, SensorError};
 use crate::state::{ProcessTable, Users};
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
@@ -248,42 +248,6 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
     Ok(program)
 }
 
-/// What the rules ask of the kernel.
-fn wanted(program: &Program, failed_exec: bool) -> Wanted {
-    let events = program.events();
-    let execs = |event| matches!(event, EventType::Execve | EventType::Execveat);
-    let failures: EventSet = events
-        .iter()
-        .filter(|event| program.asks_about_failure(*event) || (failed_exec && execs(*event)))
-        .collect();
-    let opens = |can_write| {
-        let known = knowledge::of_open(can_write);
-        events
-            .iter()
-            .filter(|event| knowledge::is_open(*event))
-            .any(|event| program.can_match(event, &known))
-    };
-    Wanted {
-        events,
-        failures,
-        open_read: opens(false),
-        open_write: opens(true),
-        open_inode: program.fields().iter().any(asks_for_inode),
-    }
-}
-
-/// Whether a field is computed from the inode's number or device.
-fn asks_for_inode(field: &FieldUse) -> bool {
-    match (field.name, &field.argument) {
-        ("fd.dev" | "fd.dev.major" | "fd.dev.minor" | "fd.ino" | "evt.args" | "evt.info", _) => {
-            true
-        }
-        ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "dev" || name == "ino",
-        ("evt.arg", FieldArgument::Index(_)) => true,
-        _ => false,
-    }
-}
-
 /// The attached sensor and the thread that handles what it records.
 struct Watching {
     sensor: Sensor,
@@ -304,7 +268,7 @@ impl Watching {
         let options = sensor::Options {
             process_ring_bytes: config.sensor.process_ring_bytes,
             event_ring_bytes: config.sensor.event_ring_bytes,
-            wanted: wanted(program, config.sensor.failed_exec),
+            wanted: wanted_by(program, config.sensor.failed_exec),
             leave_out: (!config.sensor.trace_self).then(|| own_pid(&proc_root)),
             oldest_ways: config.sensor.oldest_ways,
         };

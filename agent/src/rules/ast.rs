@@ -18,6 +18,28 @@ pub enum Expression {
     Comparison(Comparison),
 }
 
+impl Expression {
+    /// The fields that it names, as written; some perhaps twice.
+    pub fn fields(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => Box::new(parts.iter().flat_map(Self::fields)),
+            Self::Not(inner) => inner.fields(),
+            Self::Macro(_) => Box::new(std::iter::empty()),
+            Self::Comparison(comparison) => {
+                let right = match &comparison.right {
+                    Right::Operand(operand) => Some(operand),
+                    _ => None,
+                };
+                Box::new(
+                    std::iter::once(&comparison.left)
+                        .chain(right)
+                        .flat_map(Operand::fields),
+                )
+            }
+        }
+    }
+}
+
 /// A name and where it starts in the condition.
 #[derive(Clone, Debug)]
 pub struct Name {
@@ -91,6 +113,16 @@ pub enum Operand {
 }
 
 impl Operand {
+    /// The fields that it names, as written.
+    fn fields(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Field(name) => Box::new(std::iter::once(name.text.as_str())),
+            Self::Transformer { arguments, .. } => {
+                Box::new(arguments.iter().flat_map(TransformerArgument::fields))
+            }
+        }
+    }
+
     /// Bytes from the start of the condition.
     pub fn offset(&self) -> usize {
         match self {
@@ -110,6 +142,16 @@ pub enum TransformerArgument {
     Number(Name),
     /// A list of the former.
     List(Vec<TransformerArgument>),
+}
+
+impl TransformerArgument {
+    fn fields(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Operand(operand) => operand.fields(),
+            Self::List(items) => Box::new(items.iter().flat_map(Self::fields)),
+            Self::Text(_) | Self::Number(_) => Box::new(std::iter::empty()),
+        }
+    }
 }
 
 /// What stands right of an operator.
@@ -324,11 +366,13 @@ impl fmt::Display for Arguments<'_> {
 impl fmt::Display for Literal {
     /// In quotes only if it has to be.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A control character may be a blank where a value starts.
+        let is_plain = |character: char| is_bare(character) && !character.is_ascii_control();
         match std::str::from_utf8(&self.bytes) {
             Ok(text)
                 if !text.is_empty()
                     && !Modifier::ALL.iter().any(|(word, _)| *word == text)
-                    && text.chars().all(is_bare) =>
+                    && text.chars().all(is_plain) =>
             {
                 formatter.write_str(text)
             }

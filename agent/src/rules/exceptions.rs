@@ -6,7 +6,8 @@ use super::item::{Fatal, NamedItem};
 use super::lists::quoted;
 use super::operand::CompiledOperand;
 use super::parser;
-use super::report::{Code, Finding, Item, Position, did_you_mean};
+use super::report::{Code, Finding, Item, Position};
+use super::suggestion::did_you_mean;
 use super::yaml::{Node, Value};
 use crate::fields::registry::closest;
 

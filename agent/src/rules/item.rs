@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::expansion::{SourceFile, TracedText};
-use super::report::{Code, Finding, Item, Place, Position, did_you_mean};
+use super::report::{Code, Finding, Item, Place, Position};
+use super::suggestion::did_you_mean;
 use super::yaml::{Node, Value};
 use crate::fields::registry::closest;
 

@@ -9,7 +9,8 @@ use super::item::Fatal;
 use super::lists::Lists;
 use super::operand::OperandError;
 use super::parser::{self, MAX_NESTING};
-use super::report::{Code, Finding, did_you_mean};
+use super::report::{Code, Finding};
+use super::suggestion::did_you_mean;
 use super::test::Test;
 use crate::fields::registry::closest;
 

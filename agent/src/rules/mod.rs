@@ -3,7 +3,6 @@
 mod ast;
 mod compiler;
 mod definitions;
-pub mod describe;
 pub mod event_names;
 mod event_types;
 mod exceptions;
@@ -28,6 +27,7 @@ mod report;
 mod resolve;
 mod rule_item;
 mod rule_set;
+mod suggestion;
 mod test;
 mod text_test;
 mod transformer;

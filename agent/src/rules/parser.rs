@@ -4,7 +4,7 @@ use super::ast::{
     Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
 use super::lexer::{Lexer, SyntaxError};
-use super::report::did_you_mean;
+use super::suggestion::did_you_mean;
 use super::transformer::Transformer;
 use crate::fields::registry::closest;
 
@@ -15,6 +15,10 @@ const MAX_TRANSFORMERS: usize = 100;
 
 /// Parses a whole condition.
 pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
+    if let Some(offset) = text.find('\0') {
+        let message = "a condition cannot hold a NUL byte".to_owned();
+        return Err(SyntaxError { message, offset });
+    }
     let mut parser = Parser {
         lexer: Lexer::new(text),
         depth: 0,
@@ -507,7 +511,7 @@ mod tests {
             ("proc.name in ()", "proc.name in ()"),
             ("proc.name in some_list", "proc.name in (some_list)"),
             ("proc.name = a\\b", "proc.name = a\\b"),
-            ("proc.name = \"a\\ b\"", "proc.name = \"a\\\\b\""),
+            ("proc.name = \"a\\ b\"", "proc.name = a\\b"),
         ] {
             if expected.is_empty() {
                 assert!(parse(text).is_err(), "{text}");

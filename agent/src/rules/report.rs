@@ -282,7 +282,7 @@ impl LoadReport {
             .filter(|finding| !finding.code.is_error())
     }
 
-    /// The shape that `falco -V` prints: an object with an entry for each file.
+    /// An entry for each file, as `falco -V` prints it under `falco_load_results`.
     pub fn to_json(&self) -> Json {
         let of_file = |file: &String| {
             let mine = |finding: &&Finding| *finding.place.file == **file;
@@ -295,7 +295,7 @@ impl LoadReport {
                 "warnings": warnings,
             })
         };
-        json!({ "falco_load_results": self.files.iter().map(of_file).collect::<Vec<_>>() })
+        self.files.iter().map(of_file).collect()
     }
 }
 
@@ -335,11 +335,6 @@ fn entry(finding: &Finding) -> Json {
         },
         "context": { "locations": locations, "snippet": snippet },
     })
-}
-
-/// `; did you mean 'x'?` or nothing.
-pub(super) fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
 }
 
 #[cfg(test)]

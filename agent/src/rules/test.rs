@@ -5,7 +5,7 @@ use super::event_names;
 use super::literal::parse_number;
 use super::matcher::{Matcher, MatcherError, NumberTest, Shape, operator_fits};
 use super::operand::{CompiledOperand, OperandError, as_one_text};
-use super::report::did_you_mean;
+use super::suggestion::did_you_mean;
 use super::text_test;
 use super::transformer::until_nul;
 use crate::fields::registry::{self, FieldDef, FieldType};
@@ -31,6 +31,13 @@ impl Test {
     pub(super) fn compile(comparison: &Comparison) -> Result<Self, OperandError> {
         let left = CompiledOperand::compile(&comparison.left)?;
         let start = comparison.left.offset();
+        let mut fields = Vec::new();
+        left.collect_fields(&mut fields);
+        let is_print_only = |name| registry::find(name).is_some_and(|found| found.print_only);
+        if let Some(field) = fields.into_iter().find(|field| is_print_only(field.name)) {
+            let message = format!("'{}' can only be used in outputs", field.name);
+            return Err(OperandError::new(start, message));
+        }
         let literals: &[Literal] = match &comparison.right {
             Right::Operand(right) => {
                 let check = operand_check(&left, comparison.operator, right)?;

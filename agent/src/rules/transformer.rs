@@ -30,9 +30,9 @@ pub(super) enum Transformer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ValueType {
     /// The type of the value or its elements.
-    pub field_type: FieldType,
+    pub(super) field_type: FieldType,
     /// It is a list.
-    pub list: bool,
+    pub(super) list: bool,
 }
 
 impl ValueType {
@@ -58,9 +58,9 @@ impl ValueType {
 #[error("{name}() expects {expected}")]
 pub(super) struct TransformerError {
     /// The transformer.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What it takes.
-    pub expected: &'static str,
+    pub(super) expected: &'static str,
 }
 
 impl Transformer {

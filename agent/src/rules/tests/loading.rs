@@ -651,7 +651,7 @@ fn errors_point_at_the_word() {
 #[test]
 fn the_json_has_the_shape_that_falco_prints() {
     let json = load_text(&(rule("proc.nme = a") + "- x: y\n")).to_json();
-    let file = &json["falco_load_results"][0];
+    let file = &json[0];
     assert_eq!(file["name"], "rules.yaml");
     assert_eq!(file["successful"], false);
     assert_eq!(file["warnings"][0]["code"], "LOAD_UNKNOWN_ITEM");

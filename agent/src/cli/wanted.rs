@@ -1,0 +1,42 @@
+//! From compiled rules to what the sensor has to do: the one place that knows both.
+
+use crate::event::{EventSet, EventType};
+use crate::fields::{FieldArgument, FieldUse};
+use crate::rules::{Program, knowledge};
+use crate::sensor::Wanted;
+
+/// What the rules ask of the kernel.
+pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
+    let events = program.events();
+    let execs = |event| matches!(event, EventType::Execve | EventType::Execveat);
+    let failures: EventSet = events
+        .iter()
+        .filter(|event| program.asks_about_failure(*event) || (failed_exec && execs(*event)))
+        .collect();
+    let opens = |can_write| {
+        let known = knowledge::of_open(can_write);
+        events
+            .iter()
+            .filter(|event| knowledge::is_open(*event))
+            .any(|event| program.can_match(event, &known))
+    };
+    Wanted {
+        events,
+        failures,
+        open_read: opens(false),
+        open_write: opens(true),
+        open_inode: program.fields().iter().any(asks_for_inode),
+    }
+}
+
+/// Whether a field is computed from the inode's number or device.
+fn asks_for_inode(field: &FieldUse) -> bool {
+    match (field.name, &field.argument) {
+        ("fd.dev" | "fd.dev.major" | "fd.dev.minor" | "fd.ino" | "evt.args" | "evt.info", _) => {
+            true
+        }
+        ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "dev" || name == "ino",
+        ("evt.arg", FieldArgument::Index(_)) => true,
+        _ => false,
+    }
+}
