@@ -34,6 +34,7 @@ impl MacroDefinition {
 
 /// A rule as defined.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent keys of a rule")]
 pub(super) struct RuleDefinition {
     pub(super) name: String,
     pub(super) place: Place,

@@ -70,7 +70,7 @@ impl EventTypes {
         self
     }
 
-    fn intersection(self, other: Self) -> Self {
+    fn intersection(self, other: &Self) -> Self {
         let names = match (self.complement, other.complement) {
             (false, false) => self.names.intersection(&other.names).cloned().collect(),
             (false, true) => self.names.difference(&other.names).cloned().collect(),
@@ -83,9 +83,9 @@ impl EventTypes {
         }
     }
 
-    fn union(self, other: Self) -> Self {
+    fn union(self, other: &Self) -> Self {
         self.complement()
-            .intersection(other.complement())
+            .intersection(&other.clone().complement())
             .complement()
     }
 }
@@ -96,11 +96,11 @@ fn of(expression: &Expression, negated: bool) -> EventTypes {
         (Expression::And(parts), false) | (Expression::Or(parts), true) => parts
             .iter()
             .map(|part| of(part, negated))
-            .fold(EventTypes::all(), EventTypes::intersection),
+            .fold(EventTypes::all(), |all, part| all.intersection(&part)),
         (Expression::Or(parts), false) | (Expression::And(parts), true) => parts
             .iter()
             .map(|part| of(part, negated))
-            .fold(EventTypes::none(), EventTypes::union),
+            .fold(EventTypes::none(), |all, part| all.union(&part)),
         (Expression::Not(inner), negated) => of(inner, !negated),
         (Expression::Macro(_), _) => EventTypes::all(),
         (Expression::Comparison(comparison), negated) => match of_comparison(comparison) {

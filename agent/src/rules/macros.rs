@@ -37,7 +37,7 @@ enum State {
     Waiting,
     /// Under way: whoever names it now is within it.
     Open,
-    Done(Resolved),
+    Done(Box<Resolved>),
 }
 
 /// A condition without macros.
@@ -148,7 +148,7 @@ impl Macros {
 
     fn resolve_macro(&mut self, index: usize, forward: usize) -> Result<Resolved, MacroError> {
         if let State::Done(resolved) = &self.0[index].state {
-            return Ok(resolved.clone());
+            return Ok(Resolved::clone(resolved));
         }
         let error = |message: String| MacroError { message, offset: 0 };
         let known = &mut self.0[index];
@@ -166,7 +166,7 @@ impl Macros {
         let visible = known.definition.visible_from;
         let mut resolved = self.expression(&tree, visible, forward + 1)?;
         resolved.macros.insert(name);
-        self.0[index].state = State::Done(resolved.clone());
+        self.0[index].state = State::Done(Box::new(resolved.clone()));
         Ok(resolved)
     }
 

@@ -212,7 +212,7 @@ fn argument(argument: &TransformerArgument) -> Result<CompiledOperand, OperandEr
 
 /// A field whose value is one text gives one text, if it stands for several: all ancestors' arguments,
 /// say, are compared as one line.
-pub(super) fn as_one_text<'v>(value: Value<'v>) -> Value<'v> {
+pub(super) fn as_one_text(value: Value<'_>) -> Value<'_> {
     let Value::List(items) = value else {
         return value;
     };

@@ -54,7 +54,9 @@ pub(super) fn check(definition: &RuleDefinition, rule: &Rule, findings: &mut Vec
 fn collect<'e>(expression: &'e Expression, found: &mut Vec<&'e Comparison>) {
     match expression {
         Expression::And(parts) | Expression::Or(parts) => {
-            parts.iter().for_each(|part| collect(part, found));
+            for part in parts {
+                collect(part, found);
+            }
         }
         Expression::Not(inner) => collect(inner, found),
         Expression::Comparison(comparison) => found.push(comparison),
