@@ -1,7 +1,6 @@
 //! What conditions match, and what programs know of themselves.
 
 use super::*;
-use crate::rules::tests as this;
 
 #[test]
 fn comparisons() {
@@ -84,7 +83,7 @@ fn event_types_are_folded() {
     assert_eq!(events, [EventType::Execve, EventType::Open]);
     assert_eq!(matches(&program, EventType::Open, &[]), ["r"]);
     assert!(matches(&program, EventType::Connect, &[]).is_empty());
-    let never = this::program(&rule("evt.type = open and evt.num = 0"));
+    let never = super::program(&rule("evt.type = open and evt.num = 0"));
     assert!(never.events().is_empty());
     assert_eq!(never.inert_rules().collect::<Vec<_>>(), ["r"]);
 }
@@ -195,4 +194,140 @@ fn what_rules_ask_of_the_kernel() {
     let writes = program(&rule("evt.type = openat and evt.is_open_write = true"));
     assert!(writes.can_match(EventType::Openat, &knowledge::of_open(true)));
     assert!(!writes.can_match(EventType::Openat, &knowledge::of_open(false)));
+}
+
+#[test]
+fn special_values_and_their_comparisons() {
+    let list = |texts: &[&'static str]| Value::List(texts.iter().map(|item| text(item)).collect());
+    let values = [
+        ("proc.name", text("sh\0hidden")),
+        ("proc.pname", text("sh")),
+        ("proc.exe", Value::text(b"a\xffb")),
+        ("proc.cmdline", text("sh -c a\nb")),
+        ("proc.aargs", list(&["-a", "-b"])),
+        ("proc.args", text("-x 1")),
+        ("evt.buffer", Value::text(b"\x7fELF\0\x02")),
+        ("evt.rawtime", Value::Uint(5_000_000_000)),
+        (
+            "fd.port",
+            Value::List(vec![Value::Uint(80), Value::Uint(4000)]),
+        ),
+        ("fd.sip", Value::Ip("::1".parse().unwrap())),
+        ("thread.cpu", Value::Double(2.5)),
+        ("fs.path.name", text("/tmp//x/")),
+        ("fd.types", list(&["/a", "/b"])),
+        ("fd.types[7]", Value::List(vec![])),
+    ];
+    for (condition, expected) in [
+        // Text ends at its first NUL.
+        ("proc.name = sh", true),
+        ("proc.name contains hidden", false),
+        ("proc.name endswith sh", true),
+        ("proc.name in (sh, bash)", true),
+        ("len(proc.name) = 2", true),
+        ("proc.name = val(proc.pname)", true),
+        ("proc.name != val(proc.pname)", false),
+        ("proc.name = val(proc.pexe)", false),
+        ("proc.name != val(proc.pexe)", false),
+        ("proc.name in val(proc.pname)", true),
+        ("proc.name <= val(proc.pname)", true),
+        ("proc.pname < 5", false),
+        ("proc.pname > 5", true),
+        // Bytes that are no UTF-8.
+        ("proc.exe = \"a\\xffb\"", true),
+        ("proc.exe contains \"\\xff\"", true),
+        ("proc.exe regex \"a.b\"", true),
+        ("proc.cmdline regex \"sh.*b\"", true),
+        ("proc.cmdline regex \"sh.*a\"", false),
+        ("proc.cmdline glob \"sh*b\"", true),
+        ("proc.aargs = \"-a -b\"", true),
+        ("evt.buffer bcontains 454c46", true),
+        ("evt.buffer bstartswith 7f45", true),
+        ("evt.buffer endswith \"\\x02\"", true),
+        // Within 6 s of the time, and not.
+        ("evt.around[10000000000] = 6000", true),
+        ("evt.around[10000000000] = 4000", false),
+        // Both ends.
+        ("fd.port = 80", true),
+        ("fd.port != 80", false),
+        ("fd.port != 81", true),
+        ("fd.port < 100", true),
+        ("fd.port in (1, 4000)", true),
+        ("fd.port = oneof (80, 81)", true),
+        ("fd.port = oneof (80, 4000)", false),
+        ("fd.port = allof (80, 4000)", true),
+        ("fd.port != allof (81, 4000)", false),
+        ("fd.port != anyof (81, 4000)", true),
+        ("fd.sip = ::1", true),
+        ("fd.sip = 0.0.0.1", false),
+        ("fd.sip != 0.0.0.1", true),
+        ("thread.cpu > 2", true),
+        ("thread.cpu = 2", false),
+        ("fs.path.name pmatch (/tmp)", true),
+        ("fs.path.name pmatch (/tmp/x/y)", false),
+        ("fs.path.name pmatch (/t*)", true),
+        // Lists.
+        ("fd.types in (/a, /b, /c)", true),
+        ("fd.types in (/a)", false),
+        ("fd.types intersects (/a)", true),
+        ("fd.types intersects (/c)", false),
+        ("fd.types exists", true),
+        ("fd.types[7] in (1)", true),
+        ("fd.types[7] intersects (1)", false),
+        ("len(fd.types) = 2", true),
+        ("join(\":\", fd.types) = /a:/b", true),
+        ("toupper(fd.types) intersects (/A)", true),
+        ("concat(proc.name, \"-\", proc.pname) = sh-sh", true),
+        ("b64(proc.exe) exists", false),
+        ("proc.name = toupper(proc.pname)", false),
+        ("toupper(proc.name) = toupper(proc.pname)", true),
+    ] {
+        let found = matches(&program(&rule(condition)), EventType::Openat, &values);
+        assert_eq!(!found.is_empty(), expected, "{condition}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_known_from_what_is_missing() {
+    for (condition, event, expected) in [
+        ("syscall.type exists", EventType::Procexit, false),
+        (
+            "syscall.type = procexit or evt.res exists",
+            EventType::Procexit,
+            false,
+        ),
+        ("not evt.res exists", EventType::Procexit, true),
+        ("evt.type.is.open = 1", EventType::Open, true),
+        ("evt.type.is.open = 1", EventType::Connect, false),
+        ("evt.dir = >", EventType::Open, false),
+        ("proc.name in () or evt.num < 1", EventType::Open, false),
+        ("evt.type startswith open", EventType::Openat, true),
+        ("evt.type startswith open", EventType::Connect, false),
+        ("evt.type in (openat2, bpf)", EventType::Openat2, true),
+    ] {
+        let program = program(&rule(condition));
+        assert_eq!(program.events().contains(event), expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_program_asks_for_each_field_once() {
+    struct Counting(std::cell::RefCell<Vec<usize>>);
+    impl FieldSource for Counting {
+        fn value(&self, slot: usize) -> Option<Value<'_>> {
+            self.0.borrow_mut().push(slot);
+            None
+        }
+    }
+    let two = rule("proc.name = a or proc.name = b or proc.exe = val(proc.name)")
+        + &rule("proc.name contains c").replace(": r", ": s");
+    let program = program(&two);
+    let mut cache = EvaluationCache::default();
+    for _ in 0..3 {
+        let source = Counting(std::cell::RefCell::default());
+        program.evaluate(EventType::Open, &[&source], &mut cache, &mut Vec::new());
+        let mut asked = source.0.into_inner();
+        asked.sort_unstable();
+        assert_eq!(asked, [0, 1]);
+    }
 }

@@ -30,6 +30,15 @@ fn any_comparison() -> impl Strategy<Value = String> {
         Just("evt.num = 0".to_owned()),
         Just("proc.name = val(proc.pname)".to_owned()),
         Just("proc.aname = a".to_owned()),
+        Just("proc.aname != a".to_owned()),
+        Just("proc.name in ()".to_owned()),
+        Just("proc.name = anyof (a, c)".to_owned()),
+        Just("proc.name != allof (a, c)".to_owned()),
+        Just("proc.name startswith oneof (a, ab)".to_owned()),
+        Just("proc.pname glob [ab]*".to_owned()),
+        Just("toupper(proc.name) = A".to_owned()),
+        Just("evt.type startswith open".to_owned()),
+        Just("evt.num >= 1".to_owned()),
     ]
 }
 
