@@ -8,21 +8,16 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 
+use crate::descriptor::{
+    AF_INET, AF_INET6, AF_UNIX, UNIX_PATH, file_of, sock_of_file, unix_section,
+};
 use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
-use crate::open::{SYSCALL_RESULT, file_of, syscall_result};
+use crate::open::{SYSCALL_RESULT, syscall_result};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
 
-const AF_UNIX: u16 = 1;
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
-/// `S_IFMT`, `S_IFSOCK`
-const TYPE_MASK: u16 = 0o170_000;
-const TYPE_SOCKET: u16 = 0o140_000;
 /// `EINPROGRESS`: a non-blocking connect that is under way counts as one.
 const IN_PROGRESS: i64 = -115;
-/// Bytes of `sockaddr_un` before the path.
-const UNIX_PATH: u64 = 2;
 
 /// connect(descriptor, address, length)
 #[tracepoint(category = "syscalls", name = "sys_exit_connect")]
@@ -41,7 +36,7 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
     let registers = user_registers(task);
     let part = writer.fixed_part::<ConnectPart>();
     let descriptor = registers.u32(offset!(regs_arg0));
-    let sock = sock_of(task, descriptor);
+    let sock = sock_of_file(file_of(task, descriptor));
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe {
         (*part).fd = descriptor.cast_signed();
@@ -61,14 +56,7 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
         let peer = sock.follow(offset!(unix_sock_peer));
         // SAFETY: as above.
         unsafe { (*part).peer_pointer = peer.0 };
-        let address = peer.follow(offset!(unix_sock_addr));
-        if !peer.is_null() && !address.is_null() {
-            let length = u64::from(address.read::<u32>(offset!(unix_address_len)));
-            if length > UNIX_PATH {
-                let name = address.plus(offset!(unix_address_name)).0 + UNIX_PATH;
-                writer.kernel_bytes(SectionTag::PeerPath, name, length - UNIX_PATH);
-            }
-        }
+        unix_section(writer, SectionTag::PeerPath, peer);
     }
     if passed_family == AF_UNIX {
         let address = registers.u64(offset!(regs_arg1));
@@ -78,21 +66,6 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
     }
     writer.submit(RecordKind::Connect);
     0
-}
-
-/// The `struct sock` behind a descriptor; null if it is no socket.
-#[inline(always)]
-fn sock_of(task: Typed, descriptor: u32) -> Untyped {
-    let file = file_of(task, descriptor);
-    if file.is_null() {
-        return Untyped(0);
-    }
-    let mode: u16 = file.follow(offset!(file_inode)).read(offset!(inode_mode));
-    if mode & TYPE_MASK != TYPE_SOCKET {
-        return Untyped(0);
-    }
-    file.follow(offset!(file_private_data))
-        .follow(offset!(socket_sock))
 }
 
 /// # Safety

@@ -25,6 +25,7 @@ static SETTINGS: Settings = Settings {
     syscall_open: 0,
     syscall_creat: 0,
     syscall_openat2: 0,
+    data_bytes: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.

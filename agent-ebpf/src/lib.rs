@@ -4,10 +4,13 @@
 //! number of sections: a [`SectionHeader`] followed by its bytes, padded to [`ALIGNMENT`].
 #![no_std]
 
+mod capture;
 mod offsets;
 mod record;
 
+pub use capture::*;
 pub use offsets::{
-    ABSENT, FILE_SPAN, Member, Need, OPEN_FAILED, OPEN_READ, OPEN_WRITE, Offsets, Settings,
+    ABSENT, FILE_SPAN, MAX_DATA, Member, Need, OPEN_FAILED, OPEN_READ, OPEN_WRITE, Offsets,
+    Settings,
 };
 pub use record::*;

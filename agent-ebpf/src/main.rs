@@ -19,8 +19,10 @@
     reason = "how aya hands its context to a program"
 )]
 
+mod call;
 mod cgroup;
 mod connect;
+mod descriptor;
 mod exec;
 mod exit;
 mod fork;

@@ -142,6 +142,7 @@ offsets! {
     sock_rcv_saddr: "sock" ["__sk_common.skc_rcv_saddr"] Required;
     sock_v6_daddr: "sock" ["__sk_common.skc_v6_daddr"] Optional;
     sock_v6_rcv_saddr: "sock" ["__sk_common.skc_v6_rcv_saddr"] Optional;
+    sock_state: "sock" ["__sk_common.skc_state"] Required;
     unix_sock_addr: "unix_sock" ["addr"] Required;
     unix_sock_peer: "unix_sock" ["peer"] Required;
     unix_address_len: "unix_address" ["len"] Required;
@@ -150,6 +151,8 @@ offsets! {
     regs_arg1: "pt_regs" ["si"] Required;
     regs_arg2: "pt_regs" ["dx"] Required;
     regs_arg3: "pt_regs" ["r10"] Required;
+    regs_arg4: "pt_regs" ["r8"] Required;
+    regs_arg5: "pt_regs" ["r9"] Required;
     regs_syscall: "pt_regs" ["orig_ax"] Required;
 }
 
@@ -186,12 +189,14 @@ pub struct Settings {
     pub syscall_creat: u32,
     /// Number of openat2.
     pub syscall_openat2: u32,
+    /// Bytes of moved data that are recorded, below [`MAX_DATA`].
+    pub data_bytes: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 13] {
+    pub const fn to_array(self) -> [u32; 14] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -206,11 +211,15 @@ impl Settings {
             self.syscall_open,
             self.syscall_creat,
             self.syscall_openat2,
+            self.data_bytes,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 13 * 4);
+const _: () = assert!(size_of::<Settings>() == 14 * 4);
+
+/// More bytes of moved data are never recorded (a power of two).
+pub const MAX_DATA: u32 = 4096;
 
 /// Bytes of `struct file` that are read at once.
 pub const FILE_SPAN: u32 = 128;

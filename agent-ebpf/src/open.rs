@@ -8,6 +8,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 
+use crate::descriptor::file_of;
 use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
@@ -18,7 +19,7 @@ use crate::task::{is_agent, write_header};
 pub(crate) const SYSCALL_RESULT: usize = 16;
 
 /// And the number of the system call.
-const SYSCALL_NUMBER: usize = 8;
+pub(crate) const SYSCALL_NUMBER: usize = 8;
 
 /// `O_ACCMODE`, `O_CREAT | O_WRONLY | O_TRUNC` (what creat means) of the generic ABI.
 const ACCESS_MODE: u32 = 3;
@@ -166,19 +167,4 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     }
     writer.submit(RecordKind::Open);
     0
-}
-
-/// The `struct file` behind a descriptor of the task; null if there is none.
-#[inline(always)]
-pub(crate) fn file_of(task: Typed, descriptor: u32) -> Untyped {
-    let files = task.follow(offset!(task_files));
-    if files.is_null() {
-        return Untyped(0);
-    }
-    let table = files.follow(offset!(files_fdt));
-    if table.is_null() || descriptor >= table.u32(offset!(fdtable_max_fds)) {
-        return Untyped(0);
-    }
-    let array = table.u64(offset!(fdtable_fd));
-    Untyped(array.wrapping_add(u64::from(descriptor) * 8)).follow(0)
 }

@@ -46,7 +46,9 @@ pub(crate) fn commit(kind: RecordKind, record: &[u8]) {
         _ => BPF_RB_NO_WAKEUP,
     };
     let ring = match kind {
-        RecordKind::Open | RecordKind::Connect | RecordKind::ExecFailed => &EVENT_RING,
+        RecordKind::Open | RecordKind::Connect | RecordKind::ExecFailed | RecordKind::Call => {
+            &EVENT_RING
+        }
         _ => &PROCESS_RING,
     };
     if ring.output::<[u8]>(record, u64::from(flags)).is_err() {

@@ -44,11 +44,13 @@ pub enum RecordKind {
     Connect = 6,
     /// A cgroup was made: [`CgroupPart`].
     CgroupCreated = 7,
+    /// Any other system call: [`CallPart`].
+    Call = 8,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Exec,
         Self::ExecFailed,
         Self::Fork,
@@ -56,6 +58,7 @@ impl RecordKind {
         Self::Open,
         Self::Connect,
         Self::CgroupCreated,
+        Self::Call,
     ];
 
     /// The kind with this number.
@@ -75,6 +78,7 @@ impl RecordKind {
             Self::Open => "open",
             Self::Connect => "connect",
             Self::CgroupCreated => "cgroup_created",
+            Self::Call => "call",
         }
     }
 }
@@ -245,6 +249,51 @@ pub struct CgroupPart {
     pub created: u64,
 }
 
+/// The fixed part of [`RecordKind::Call`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallPart {
+    /// The six arguments, the result, and what the call was asked to move of a vector or message, in
+    /// bytes: what a number of an argument less one is an index into.
+    pub values: [u64; 8],
+}
+
+/// The start of [`SectionTag::Descriptor`]: what a file descriptor stands for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DescriptorPart {
+    /// Inode number.
+    pub inode: u64,
+    /// Kernel address of the socket.
+    pub own_pointer: u64,
+    /// Kernel address of the peer's socket (unix only).
+    pub peer_pointer: u64,
+    /// The socket's own address; an IPv4 address is in the first four bytes.
+    pub local: [u8; 16],
+    /// The peer's address.
+    pub remote: [u8; 16],
+    /// `i_mode`; 0 when the descriptor is not open.
+    pub inode_mode: u32,
+    /// `s_dev`
+    pub device: u32,
+    /// `O_*` of the open file.
+    pub file_flags: u32,
+    /// `AF_*`; 0 for what is no socket.
+    pub family: u16,
+    /// `SOCK_*`
+    pub socket_type: u16,
+    /// `IPPROTO_*`
+    pub protocol: u16,
+    /// The socket's own port.
+    pub local_port: u16,
+    /// The peer's port.
+    pub remote_port: u16,
+    /// `TCP_*`, the state of a connection.
+    pub state: u16,
+}
+
+const _: () = assert!(size_of::<DescriptorPart>() == 80);
+
 /// What a section holds.
 #[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,11 +320,37 @@ pub enum SectionTag {
     PassedPath = 10,
     /// A path as text.
     Text = 11,
+    /// The second path of a call, as passed.
+    SecondPath = 12,
+    /// The directory that it starts from, as components.
+    SecondBase = 13,
+    /// A string that the first argument with one points to.
+    FirstText = 14,
+    /// The second one.
+    SecondText = 15,
+    /// The third one.
+    ThirdText = 16,
+    /// Memory that the first argument with some points to.
+    FirstMemory = 17,
+    /// The second one.
+    SecondMemory = 18,
+    /// The third one.
+    ThirdMemory = 19,
+    /// The start of the data that was moved.
+    Buffer = 20,
+    /// A socket address as passed.
+    Address = 21,
+    /// [`DescriptorPart`]
+    Descriptor = 22,
+    /// The descriptor's file, as components.
+    DescriptorPath = 23,
+    /// The unix address of the descriptor's socket itself.
+    OwnPath = 24,
 }
 
 impl SectionTag {
     /// Every tag.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 24] = [
         Self::Args,
         Self::Env,
         Self::ExePath,
@@ -287,6 +362,19 @@ impl SectionTag {
         Self::PeerPath,
         Self::PassedPath,
         Self::Text,
+        Self::SecondPath,
+        Self::SecondBase,
+        Self::FirstText,
+        Self::SecondText,
+        Self::ThirdText,
+        Self::FirstMemory,
+        Self::SecondMemory,
+        Self::ThirdMemory,
+        Self::Buffer,
+        Self::Address,
+        Self::Descriptor,
+        Self::DescriptorPath,
+        Self::OwnPath,
     ];
 
     /// The tag with this number.
@@ -337,4 +425,6 @@ pub mod names {
     pub const READER_ASLEEP: &str = "READER_ASLEEP";
     /// Buffers in which records are put together, one a CPU.
     pub const SCRATCH: &str = "SCRATCH";
+    /// [`crate::Capture`] by number of the system call.
+    pub const CAPTURES: &str = "CAPTURES";
 }

@@ -296,6 +296,41 @@ impl RecordWriter {
         self.end_section(SectionTag::Args, flags);
     }
 
+    /// Room for a fixed structure in the section that was begun, zeroed, to be filled in place.
+    ///
+    /// `T` has a size that is a multiple of [`ALIGNMENT`], as has the position of every section.
+    #[inline(always)]
+    pub(crate) fn part_of_section<T>(self) -> *mut T {
+        const { assert!(size_of::<T>().is_multiple_of(ALIGNMENT)) }
+        let part = self.cursor();
+        // SAFETY: the cursor has MAX_RECORD bytes behind it.
+        unsafe {
+            let mut word = 0;
+            while word < size_of::<T>() / 8 {
+                core::ptr::write_volatile(part.cast::<u64>().add(word), 0);
+                word += 1;
+            }
+        }
+        self.advance(size_of::<T>() as u64);
+        part.cast()
+    }
+
+    /// Adds up to `LIMIT` (a power of two) bytes of user memory to the section that was begun; whether
+    /// they could be read.
+    #[inline(always)]
+    pub(crate) fn append_user<const LIMIT: u64>(self, address: u64, length: u64) -> bool {
+        let length = if length < LIMIT { length } else { LIMIT - 1 };
+        let length = core::hint::black_box(length) & (LIMIT - 1);
+        // SAFETY: the cursor has MAX_RECORD bytes behind it, more than LIMIT.
+        let failed = unsafe {
+            bpf_probe_read_user(self.cursor().cast(), length as u32, address as *const _)
+        } != 0;
+        if !failed {
+            self.advance(length);
+        }
+        !failed
+    }
+
     /// A section with `length` (below 256) bytes of kernel memory.
     #[inline(always)]
     pub(crate) fn kernel_bytes(self, tag: SectionTag, address: u64, length: u64) {

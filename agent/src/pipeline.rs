@@ -188,7 +188,7 @@ impl Matcher {
     fn handle(&mut self, event: &Event<'_>, processes: &mut ProcessTable) {
         // An exit leaves the process in the table for a while, so it can be applied first as well.
         processes.apply(event);
-        if event.event_type == EventType::State {
+        if event.event_type == EventType::STATE {
             return;
         }
         self.number += 1;

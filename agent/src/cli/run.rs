@@ -268,6 +268,7 @@ impl Watching {
         let options = sensor::Options {
             process_ring_bytes: config.sensor.process_ring_bytes,
             event_ring_bytes: config.sensor.event_ring_bytes,
+            data_bytes: config.sensor.data_bytes,
             wanted: wanted_by(program, config.sensor.failed_exec),
             leave_out: (!config.sensor.trace_self).then(|| own_pid(&proc_root)),
             oldest_ways: config.sensor.oldest_ways,

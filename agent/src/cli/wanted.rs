@@ -8,7 +8,7 @@ use crate::sensor::Wanted;
 /// What the rules ask of the kernel.
 pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
     let events = program.events();
-    let execs = |event| matches!(event, EventType::Execve | EventType::Execveat);
+    let execs = |event| matches!(event, EventType::EXECVE | EventType::EXECVEAT);
     let failures: EventSet = events
         .iter()
         .filter(|event| program.asks_about_failure(*event) || (failed_exec && execs(*event)))

@@ -107,6 +107,9 @@ pub struct Sensor {
     pub process_ring_bytes: u32,
     /// `event_ring_bytes`: size of the ring for all else, a power of two. Default 4 MiB.
     pub event_ring_bytes: u32,
+    /// `data_bytes`: bytes of the data that a call moves which are recorded for `evt.buffer`, at most
+    /// 4095. Default 80, as in Falco.
+    pub data_bytes: u32,
     /// `failed_exec`: show failed execs also to rules that do not ask for the result, as Falco
     /// does. Default false.
     pub failed_exec: bool,
@@ -125,6 +128,7 @@ impl Default for Sensor {
         Self {
             process_ring_bytes: 2 << 20,
             event_ring_bytes: 4 << 20,
+            data_bytes: 80,
             failed_exec: false,
             second_view: true,
             trace_self: false,
@@ -350,6 +354,14 @@ fn read_sensor(mut section: Section<'_>) -> Sensor {
         event_ring_bytes: section
             .value_with("event_ring_bytes", ring)
             .unwrap_or(default.event_ring_bytes),
+        data_bytes: section
+            .value_with("data_bytes", |text| {
+                text.parse()
+                    .ok()
+                    .filter(|bytes| *bytes < agent_ebpf::MAX_DATA)
+                    .ok_or_else(|| "expected a number from 0 to 4095".to_owned())
+            })
+            .unwrap_or(default.data_bytes),
         failed_exec: section.switch("failed_exec", default.failed_exec),
         second_view: section.switch("second_view", default.second_view),
         trace_self: section.switch("trace_self", default.trace_self),

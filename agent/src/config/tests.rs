@@ -74,6 +74,7 @@ log_level: debug
 sensor:
   process_ring_bytes: 65536
   event_ring_bytes: 131072
+  data_bytes: 200
   failed_exec: true
   second_view: false
   trace_self: true
@@ -118,6 +119,7 @@ static_fields:
         Sensor {
             process_ring_bytes: 65536,
             event_ring_bytes: 131_072,
+            data_bytes: 200,
             failed_exec: true,
             second_view: false,
             trace_self: true,

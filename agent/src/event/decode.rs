@@ -5,14 +5,16 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use agent_ebpf::{
-    ALIGNMENT, CgroupPart, ConnectPart, DETACHED, ExecPart, ExitPart, ForkPart, HAS_RESULT, Header,
-    OpenPart, RecordKind, SectionHeader, SectionTag, TRUNCATED, UNREADABLE, WIRE_VERSION,
+    ALIGNMENT, CallPart, CgroupPart, ConnectPart, DETACHED, DescriptorPart, ExecPart, ExitPart,
+    ForkPart, HAS_RESULT, Header, OpenPart, RecordKind, SectionHeader, SectionTag, TRUNCATED,
+    UNREADABLE, WIRE_VERSION,
 };
 use thiserror::Error;
 
 use super::{
-    BootTime, CgroupCreated, CgroupId, Comm, Connect, Event, EventType, Exec, ExecFailed, Exit,
-    Fork, Gid, KernelPath, Open, Origin, Payload, Pid, ProcessKey, Socket, Strings, Text, Tid, Uid,
+    BootTime, Call, CallPath, CgroupCreated, CgroupId, Comm, Connect, Event, EventType, Exec,
+    ExecFailed, Exit, File, Fork, Gid, KernelPath, Object, Open, Origin, Payload, Pid, ProcessKey,
+    Socket, SocketAddress, Strings, Text, Tid, Uid,
 };
 
 /// Why a record is none.
@@ -24,6 +26,9 @@ pub enum DecodeError {
     /// It is of another version of the layout.
     #[error("the record has version {0}, not {WIRE_VERSION}")]
     Version(u16),
+    /// It is of a system call that the table of events does not have.
+    #[error("the record is of the unknown system call {0}")]
+    Call(u32),
     /// Its kind is unknown.
     #[error("the record has the unknown kind {0}")]
     Kind(u16),
@@ -51,6 +56,10 @@ unsafe impl Plain for OpenPart {}
 unsafe impl Plain for ConnectPart {}
 // SAFETY: as above.
 unsafe impl Plain for CgroupPart {}
+// SAFETY: as above.
+unsafe impl Plain for CallPart {}
+// SAFETY: as above.
+unsafe impl Plain for DescriptorPart {}
 
 /// What is left of a record.
 #[derive(Clone, Copy)]
@@ -113,6 +122,16 @@ impl<'r> Section<'r> {
         }
     }
 
+    /// Memory of a process; `None` if it could not be read.
+    fn memory(self) -> Option<&'r [u8]> {
+        (!self.has(UNREADABLE)).then_some(self.bytes)
+    }
+
+    /// The same as text.
+    fn readable(self) -> Option<Text<'r>> {
+        (!self.has(UNREADABLE)).then(|| self.text())
+    }
+
     fn strings(self) -> Strings<'r> {
         Strings {
             bytes: self.bytes,
@@ -150,9 +169,16 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
         RecordKind::Open => Payload::Open(open(&mut cursor, &header)?),
         RecordKind::Connect => Payload::Connect(connect(&mut cursor)?),
         RecordKind::CgroupCreated => Payload::CgroupCreated(cgroup_created(&mut cursor)?),
+        RecordKind::Call => Payload::Call(call(&mut cursor)?),
+    };
+    let event_type = match kind {
+        RecordKind::Call => {
+            EventType::from_syscall(header.syscall).ok_or(DecodeError::Call(header.syscall))?
+        }
+        kind => event_type(kind, header.syscall),
     };
     Ok(Event {
-        event_type: event_type(kind, header.syscall),
+        event_type,
         origin: origin(&header),
         payload,
     })
@@ -186,24 +212,24 @@ fn event_type(kind: RecordKind, syscall: u32) -> EventType {
     let call = libc::c_long::from(syscall);
     match kind {
         // Falco reports a successful execveat as execve too (semantics of its exec tracepoint).
-        RecordKind::Exec => EventType::Execve,
-        RecordKind::ExecFailed if call == libc::SYS_execveat => EventType::Execveat,
-        RecordKind::ExecFailed => EventType::Execve,
+        RecordKind::Exec => EventType::EXECVE,
+        RecordKind::ExecFailed if call == libc::SYS_execveat => EventType::EXECVEAT,
+        RecordKind::ExecFailed => EventType::EXECVE,
         RecordKind::Fork => match call {
-            libc::SYS_fork => EventType::Fork,
-            libc::SYS_vfork => EventType::Vfork,
-            libc::SYS_clone3 => EventType::Clone3,
-            _ => EventType::Clone,
+            libc::SYS_fork => EventType::FORK,
+            libc::SYS_vfork => EventType::VFORK,
+            libc::SYS_clone3 => EventType::CLONE3,
+            _ => EventType::CLONE,
         },
-        RecordKind::Exit => EventType::Procexit,
+        RecordKind::Exit => EventType::PROCEXIT,
         RecordKind::Open => match call {
-            libc::SYS_open => EventType::Open,
-            libc::SYS_creat => EventType::Creat,
-            libc::SYS_openat2 => EventType::Openat2,
-            _ => EventType::Openat,
+            libc::SYS_open => EventType::OPEN,
+            libc::SYS_creat => EventType::CREAT,
+            libc::SYS_openat2 => EventType::OPENAT2,
+            _ => EventType::OPENAT,
         },
-        RecordKind::Connect => EventType::Connect,
-        RecordKind::CgroupCreated => EventType::State,
+        RecordKind::Connect => EventType::CONNECT,
+        RecordKind::CgroupCreated | RecordKind::Call => EventType::STATE,
     }
 }
 
@@ -331,6 +357,129 @@ fn address(family: u16, bytes: [u8; 16]) -> Option<IpAddr> {
     }
 }
 
+fn call<'r>(cursor: &mut Cursor<'r>) -> Result<Call<'r>, DecodeError> {
+    let part: CallPart = cursor.take()?;
+    let [one, two, three, four, five, six, _, requested] = part.values;
+    let mut call = Call {
+        arguments: [one, two, three, four, five, six],
+        requested,
+        ..Call::default()
+    };
+    let mut descriptor: Option<DescriptorPart> = None;
+    let mut path = None;
+    let (mut own_path, mut peer_path) = (Text::default(), Text::default());
+    while let Some(section) = cursor.section()? {
+        let mut set_path = |index: usize| {
+            let slot: &mut Option<CallPath<'r>> = &mut call.paths[index];
+            slot.get_or_insert_default().path = section.text();
+        };
+        match section.tag {
+            Some(SectionTag::Path) => set_path(0),
+            Some(SectionTag::SecondPath) => set_path(1),
+            Some(SectionTag::Base) => {
+                call.paths[0].get_or_insert_default().base = Some(section.path());
+            }
+            Some(SectionTag::SecondBase) => {
+                call.paths[1].get_or_insert_default().base = Some(section.path());
+            }
+            Some(SectionTag::FirstText) => call.texts[0] = section.readable(),
+            Some(SectionTag::SecondText) => call.texts[1] = section.readable(),
+            Some(SectionTag::ThirdText) => call.texts[2] = section.readable(),
+            Some(SectionTag::FirstMemory) => call.memory[0] = section.memory(),
+            Some(SectionTag::SecondMemory) => call.memory[1] = section.memory(),
+            Some(SectionTag::ThirdMemory) => call.memory[2] = section.memory(),
+            Some(SectionTag::Buffer) => call.buffer = section.readable(),
+            Some(SectionTag::Address) => call.address = section.memory().and_then(socket_address),
+            Some(SectionTag::Descriptor) => {
+                let mut inner = Cursor {
+                    rest: section.bytes,
+                    length: cursor.length,
+                };
+                descriptor = Some(inner.take()?);
+            }
+            Some(SectionTag::DescriptorPath) => path = Some(section.path()),
+            Some(SectionTag::OwnPath) => own_path = unix_name(section.text()),
+            Some(SectionTag::PeerPath) => peer_path = unix_name(section.text()),
+            _ => {}
+        }
+    }
+    call.object = descriptor
+        .filter(|part| part.inode_mode != 0)
+        .map(|part| object(&part, path, own_path, peer_path));
+    Ok(call)
+}
+
+fn object<'r>(
+    part: &DescriptorPart,
+    path: Option<KernelPath<'r>>,
+    own_path: Text<'r>,
+    peer_path: Text<'r>,
+) -> Object<'r> {
+    let socket = match i32::from(part.family) {
+        0 => {
+            return Object::File(File {
+                path,
+                inode_mode: part.inode_mode,
+                flags: part.file_flags,
+                device: part.device,
+                inode: part.inode,
+            });
+        }
+        libc::AF_UNIX => Socket::Unix {
+            path: peer_path,
+            pointers: (part.own_pointer, part.peer_pointer),
+            socket_type: part.socket_type,
+        },
+        _ => match (
+            address(part.family, part.local),
+            address(part.family, part.remote),
+        ) {
+            (Some(local), Some(remote)) => Socket::Inet {
+                local: (local, part.local_port),
+                remote: (remote, part.remote_port),
+                protocol: part.protocol,
+                socket_type: part.socket_type,
+            },
+            _ => Socket::Other {
+                family: part.family,
+            },
+        },
+    };
+    Object::Socket {
+        socket,
+        state: part.state,
+        own_path,
+        inode: part.inode,
+    }
+}
+
+/// A `struct sockaddr` of any family; `None` if it is too short to have one.
+fn socket_address(bytes: &[u8]) -> Option<SocketAddress<'_>> {
+    let (family, rest) = bytes.split_first_chunk::<2>()?;
+    let family = u16::from_ne_bytes(*family);
+    let port = || {
+        rest.first_chunk::<2>()
+            .map(|port| u16::from_be_bytes(*port))
+    };
+    Some(match i32::from(family) {
+        libc::AF_INET => {
+            let octets = *rest.get(2..)?.first_chunk::<4>()?;
+            SocketAddress::Inet(Ipv4Addr::from(octets).into(), port()?)
+        }
+        // Four bytes of flow information come between.
+        libc::AF_INET6 => {
+            let octets = *rest.get(6..)?.first_chunk::<16>()?;
+            let address = IpAddr::from(Ipv6Addr::from(octets)).to_canonical();
+            SocketAddress::Inet(address, port()?)
+        }
+        libc::AF_UNIX => SocketAddress::Unix(unix_name(Text {
+            bytes: rest,
+            truncated: false,
+        })),
+        _ => SocketAddress::Other(family),
+    })
+}
+
 fn cgroup_created<'r>(cursor: &mut Cursor<'r>) -> Result<CgroupCreated<'r>, DecodeError> {
     let part: CgroupPart = cursor.take()?;
     let mut path = Text::default();
@@ -414,7 +563,7 @@ mod tests {
     fn an_open_with_all_its_parts() {
         let bytes = open_record();
         let event = decode(&bytes).unwrap();
-        assert_eq!(event.event_type, EventType::Openat2);
+        assert_eq!(event.event_type, EventType::OPENAT2);
         assert_eq!(event.origin.result, Some(3));
         assert_eq!(event.origin.process.pid, Pid(7));
         let Payload::Open(open) = event.payload else {

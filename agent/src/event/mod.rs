@@ -2,11 +2,14 @@
 //!
 //! An event borrows the bytes of its record, so decoding allocates nothing.
 
+mod call;
 mod decode;
 mod identity;
 mod kernel_path;
 mod kind;
+pub mod table;
 
+pub use call::{Call, CallPath, File, Object, SocketAddress};
 pub use decode::{DecodeError, decode};
 pub use identity::{BootTime, CgroupId, Comm, Gid, Pid, ProcessKey, Tid, Uid};
 pub use kernel_path::KernelPath;
@@ -17,7 +20,7 @@ use std::net::IpAddr;
 /// One thing that a thread did.
 #[derive(Clone, Debug)]
 pub struct Event<'r> {
-    /// The event's name in the rule language; [`EventType::State`] for what only feeds the state.
+    /// The event's name in the rule language; [`EventType::STATE`] for what only feeds the state.
     pub event_type: EventType,
     /// Who did it and when.
     pub origin: Origin,
@@ -81,6 +84,8 @@ pub enum Payload<'r> {
     Open(Open<'r>),
     /// A socket was connected, or was not.
     Connect(Connect<'r>),
+    /// Any other system call.
+    Call(Call<'r>),
     /// A cgroup was made; not an event of the rule language.
     CgroupCreated(CgroupCreated<'r>),
 }

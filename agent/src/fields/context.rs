@@ -1,9 +1,7 @@
 //! What the values of one event's fields are computed from.
 
-use std::net::IpAddr;
-
 use super::{FieldArgument, FieldSource, FieldUse, Value};
-use crate::event::{Event, Origin, Payload};
+use crate::event::{Event, Origin};
 use crate::state::{BootClock, Process, ProcessTable, Users};
 
 /// Which of the two truths about a path an evaluation looks at.
@@ -66,14 +64,6 @@ impl<'c> Context<'c> {
             View::Kernel => &self.names.kernel,
         };
         (!name.is_empty()).then_some(name)
-    }
-
-    /// The two ends of a connected internet socket, ours first.
-    pub(super) fn endpoints(&self) -> Option<((IpAddr, u16), (IpAddr, u16))> {
-        let Payload::Connect(connect) = &self.event.payload else {
-            return None;
-        };
-        connect.endpoints()
     }
 }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::errno::errno_name;
-use super::flags::{exec_flags, open_flags};
-use super::{Context, Extractor, FieldArgument, Value, connection, proc};
+use super::{Context, Extractor, FieldArgument, Value, parameter};
+use crate::event::table::{Category, Flow};
 use crate::event::{EventType, Payload};
 
 /// How the field of this name is computed.
@@ -27,10 +27,11 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "evt.rawtime.ns" => |context, _| Some(Value::Uint(context.time() % SECOND)),
         "evt.type" => |context, _| Some(Value::text(context.event.event_type.name().as_bytes())),
         "syscall.type" => |context, _| {
-            (context.event.event_type != EventType::Procexit)
-                .then(|| Value::text(context.event.event_type.name().as_bytes()))
+            let definition = context.event.event_type.definition()?;
+            definition.syscall?;
+            Some(Value::text(definition.name.as_bytes()))
         },
-        "evt.category" => |context, _| Some(Value::text(category(context.event.event_type))),
+        "evt.category" => |context, _| category(context).map(|name| Value::text(name.as_bytes())),
         "evt.source" => |_, _| Some(Value::text(b"syscall")),
         "evt.is_async" => |_, _| Some(Value::Bool(false)),
         "evt.hostname" => |context, _| Some(Value::text(context.hostname.as_bytes())),
@@ -59,7 +60,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
             let Payload::Open(open) = &context.event.payload else {
                 return None;
             };
-            let can_create = open.created || context.event.event_type == EventType::Creat;
+            let can_create = open.created || context.event.event_type == EventType::CREAT;
             Some(Value::Bool(
                 succeeded(context) && can_create && open.mode & ANY_EXECUTE != 0,
             ))
@@ -70,12 +71,76 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
             };
             Some(Value::Bool(succeeded(context) && open.created))
         },
-        "evt.is_io" | "evt.is_io_read" | "evt.is_io_write" | "evt.is_wait" => {
-            // None of the events delivered so far reads, writes or waits.
-            |_, _| Some(Value::Bool(false))
+        "evt.is_io" => |context, _| {
+            Some(Value::Bool(matches!(
+                flow(context),
+                Flow::Read | Flow::Write | Flow::Both
+            )))
+        },
+        "evt.is_io_read" => |context, _| {
+            Some(Value::Bool(matches!(
+                flow(context),
+                Flow::Read | Flow::Both
+            )))
+        },
+        "evt.is_io_write" => |context, _| {
+            Some(Value::Bool(matches!(
+                flow(context),
+                Flow::Write | Flow::Both
+            )))
+        },
+        "evt.is_wait" => |context, _| Some(Value::Bool(flow(context) == Flow::Wait)),
+        "evt.io_dir" => |context, _| match flow(context) {
+            Flow::Read => Some(Value::text(b"read")),
+            Flow::Write | Flow::Both => Some(Value::text(b"write")),
+            Flow::None | Flow::Wait => None,
+        },
+        "evt.is_syslog" => |context, _| {
+            let writes = matches!(flow(context), Flow::Write | Flow::Both);
+            let is_log = |name: &[u8]| name.ends_with(b"/dev/log");
+            let name = super::fd::name_of(context);
+            Some(Value::Bool(
+                writes && matches!(name, Some(Value::Bytes(name)) if is_log(&name)),
+            ))
+        },
+        "evt.buffer" => |context, _| match &context.event.payload {
+            Payload::Call(call) => call.buffer.map(|data| Value::text(data.bytes)),
+            _ => None,
+        },
+        "evt.buflen" => |context, _| moved(context, &[Flow::Read, Flow::Write, Flow::Both], &[]),
+        "evt.buflen.in" => |context, _| moved(context, &[Flow::Read], &[]),
+        "evt.buflen.out" => |context, _| moved(context, &[Flow::Write], &[]),
+        "evt.buflen.file" => |context, _| moved(context, &[Flow::Read, Flow::Write], &["file"]),
+        "evt.buflen.file.in" => |context, _| moved(context, &[Flow::Read], &["file"]),
+        "evt.buflen.file.out" => |context, _| moved(context, &[Flow::Write], &["file"]),
+        "evt.buflen.net" => {
+            |context, _| moved(context, &[Flow::Read, Flow::Write], &["ipv4", "ipv6"])
         }
-        "evt.arg" => argument,
-        "evt.rawarg" => raw_argument,
+        "evt.buflen.net.in" => |context, _| moved(context, &[Flow::Read], &["ipv4", "ipv6"]),
+        "evt.buflen.net.out" => |context, _| moved(context, &[Flow::Write], &["ipv4", "ipv6"]),
+        "evt.count.error.file" => {
+            |context, _| failed_about(context, |context| error_class(context) == "file")
+        }
+        "evt.count.error.net" => {
+            |context, _| failed_about(context, |context| error_class(context) == "net")
+        }
+        "evt.count.error.memory" => {
+            |context, _| failed_about(context, |context| error_class(context) == "memory")
+        }
+        "evt.count.error.other" => {
+            |context, _| failed_about(context, |context| error_class(context) == "other")
+        }
+        "evt.abspath" => absolute_path,
+        // Falco has had no start of a call since it sees only ends; its constants are kept.
+        "evt.latency"
+        | "evt.latency.s"
+        | "evt.latency.ns"
+        | "evt.latency.quantized"
+        | "evt.wait_latency" => |_, _| Some(Value::Uint(0)),
+        "evt.latency.human" => |_, _| Some(Value::text(b"0ns")),
+        "evt.arg" => parameter::argument,
+        "evt.rawarg" => parameter::raw_argument,
+        "evt.args" | "evt.info" => |context, _| parameter::all(context),
         _ => return None,
     })
 }
@@ -120,149 +185,85 @@ fn result_name<'c>(result: i64) -> Value<'c> {
     }
 }
 
-fn category(event: EventType) -> &'static [u8] {
-    match event {
-        EventType::Open | EventType::Openat | EventType::Openat2 | EventType::Creat => b"file",
-        EventType::Connect => b"net",
-        _ => b"process",
+/// `evt.category`: of what moves data, by the kind of descriptor that it moves it through.
+fn category(context: &Context<'_>) -> Option<&'static str> {
+    let category = context.event.event_type.definition()?.category;
+    if !matches!(
+        category,
+        Category::IoRead | Category::IoWrite | Category::IoOther
+    ) {
+        return Some(category.name());
     }
+    Some(match super::fd::kind(context) {
+        Some(("file" | "directory", _)) => "file",
+        Some(("ipv4" | "ipv6", _)) => "net",
+        Some(("unix" | "pipe" | "event" | "signalfd" | "eventpoll" | "inotify" | "timerfd", _)) => {
+            "IPC"
+        }
+        _ => "unknown",
+    })
 }
 
-/// `evt.arg.NAME`: an argument of the event as text.
-fn argument<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<Value<'c>> {
-    let name = match argument {
-        FieldArgument::Key(name) => name.as_str(),
-        FieldArgument::Index(index) => *arguments(context).get(usize::try_from(*index).ok()?)?,
-        FieldArgument::None => return None,
+/// How data flows in the event.
+fn flow(context: &Context<'_>) -> Flow {
+    let definition = context.event.event_type.definition();
+    definition.map_or(Flow::None, |definition| definition.flow)
+}
+
+/// The bytes that a successful call moved, if it moved them in one of these directions and its
+/// descriptor is of one of these kinds (any if none is given).
+fn moved<'c>(context: &Context<'c>, flows: &[Flow], kinds: &[&str]) -> Option<Value<'c>> {
+    let bytes = u64::try_from(context.origin().result?).ok()?;
+    let kind = super::fd::kind(context)?.0;
+    let fits = flows.contains(&flow(context)) && (kinds.is_empty() || kinds.contains(&kind));
+    fits.then_some(Value::Uint(bytes))
+}
+
+/// 1 if the event failed, and is about one of these.
+fn failed_about<'c>(
+    context: &Context<'c>,
+    test: impl FnOnce(&Context<'c>) -> bool,
+) -> Option<Value<'c>> {
+    let result = context.origin().result?;
+    test(context).then_some(Value::Uint(u64::from(result < 0)))
+}
+
+/// What an error is counted as.
+fn error_class(context: &Context<'_>) -> &'static str {
+    let event = context.event.event_type;
+    let Some(definition) = event.definition() else {
+        return "other";
     };
-    let origin = context.origin();
-    match (&context.event.payload, name) {
-        (
-            Payload::Exec(_) | Payload::ExecFailed(_) | Payload::Connect(_) | Payload::Fork(_),
-            "res",
-        ) => origin.result.map(result_or_number),
-        (Payload::Exec(_), "flags") => Some(owned(exec_flags(context.process))),
-        (Payload::Exec(exec), "filename") => Some(Value::text(exec.filename.bytes)),
-        (Payload::ExecFailed(failed), "filename") => Some(Value::text(failed.filename.bytes)),
-        (Payload::ExecFailed(failed), "exe") => Some(Value::text(
-            failed.args.bytes.split(|byte| *byte == 0).next()?,
-        )),
-        (Payload::ExecFailed(failed), "args") => {
-            let arguments = failed
-                .args
-                .bytes
-                .strip_suffix(b"\0")
-                .unwrap_or(failed.args.bytes);
-            Some(Value::Bytes(
-                proc::join(arguments.split(|byte| *byte == 0).skip(1)).into(),
-            ))
-        }
-        (Payload::Exec(_) | Payload::Fork(_), name) => {
-            let field = match name {
-                "exe" => "proc.exe",
-                "args" => "proc.args",
-                "tid" => "thread.tid",
-                "pid" => "proc.pid",
-                "ptid" => "proc.ppid",
-                "cwd" => "proc.cwd",
-                "comm" => "proc.name",
-                "env" => "proc.env",
-                "tty" => "proc.tty",
-                "pgid" => "proc.pgid",
-                "loginuid" => "user.loginuid",
-                "uid" => "user.uid",
-                "gid" => "group.gid",
-                "vtid" => "thread.vtid",
-                "vpid" => "proc.vpid",
-                "trusted_exepath" => "proc.exepath",
-                _ => return None,
-            };
-            super::extractor(field)?(context, &FieldArgument::None).map(as_text)
-        }
-        (Payload::Open(_), "fd") => origin.result.map(|result| {
-            if result < 0 {
-                result_name(result)
-            } else {
-                owned(format!("<f>{}", file(context)))
-            }
-        }),
-        (Payload::Open(_), "name") => context.file_name().map(Value::text),
-        (Payload::Open(open), "flags") => Some(owned(open_flags(open.flags, open.created))),
-        (Payload::Open(open), "mode") => Some(owned(format!("0{:o}", open.mode))),
-        (Payload::Open(open), "dev") => Some(owned(format!("{:x}", open.device()))),
-        (Payload::Open(open), "ino") => Some(owned(open.inode.to_string())),
-        (Payload::Connect(_), "tuple") => connection::name(context).map(owned_bytes),
-        (Payload::Connect(connect), "fd") => Some(owned(match connection::name(context) {
-            Some(name) => format!(
-                "<{}>{}",
-                connection::type_character(connect),
-                String::from_utf8_lossy(&name)
-            ),
-            None => connect.fd.to_string(),
-        })),
-        (Payload::Exit(exit), "status") => Some(owned(exit.status.to_string())),
-        (Payload::Exit(exit), "ret") => Some(owned((exit.status >> 8 & 0xff).to_string())),
-        (Payload::Exit(exit), "sig") => Some(owned((exit.status & 0x7f).to_string())),
-        _ => None,
+    match super::fd::kind(context).map(|(kind, _)| kind) {
+        Some("file" | "directory") => return "file",
+        Some("ipv4" | "ipv6" | "unix") => return "net",
+        _ => {}
+    }
+    match (definition.category, definition.name) {
+        (Category::Memory, _) => "memory",
+        (_, "open" | "openat" | "openat2" | "creat" | "open_by_handle_at") => "file",
+        (_, "accept" | "accept4" | "connect") => "net",
+        _ => "other",
     }
 }
 
-/// `evt.rawarg.NAME`: an argument in its own type.
-fn raw_argument<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<Value<'c>> {
-    let FieldArgument::Key(name) = argument else {
-        return None;
+/// `evt.abspath`: of calls with a directory's descriptor, the path made absolute.
+fn absolute_path<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<Value<'c>> {
+    let is_source = !matches!(argument, FieldArgument::Key(side) if side == "dst");
+    let definition = context.event.event_type.definition()?;
+    let name = match (definition.name, is_source) {
+        ("renameat" | "renameat2" | "linkat", true) => "oldpath",
+        ("renameat" | "renameat2" | "linkat", false) => "newpath",
+        ("openat" | "openat2" | "open_by_handle_at", true) => {
+            return super::fd::name_of(context);
+        }
+        ("symlinkat", true) => "linkpath",
+        ("unlinkat", true) => "name",
+        ("mkdirat", true) => "path",
+        ("fchmodat", true) => "filename",
+        ("fchownat", true) => "pathname",
+        _ => return None,
     };
-    let origin = context.origin();
-    match (&context.event.payload, name.as_str()) {
-        (
-            Payload::Exec(_) | Payload::ExecFailed(_) | Payload::Connect(_) | Payload::Fork(_),
-            "res",
-        )
-        | (Payload::Open(_), "fd") => origin.result.map(Value::Int),
-        (Payload::Open(open), "name") => Some(Value::text(open.path.bytes)),
-        (Payload::Open(open), "mode") => Some(Value::Uint(u64::from(open.mode))),
-        (Payload::Open(open), "ino") => Some(Value::Uint(open.inode)),
-        (Payload::Open(open), "dev") => Some(Value::Uint(u64::from(open.device()))),
-        (Payload::Connect(connect), "fd") => Some(Value::Int(i64::from(connect.fd))),
-        (Payload::Exit(exit), "status") => Some(Value::Int(i64::from(exit.status))),
-        _ => None,
-    }
-}
-
-/// The arguments that `evt.arg[N]` counts, in Falco's order.
-fn arguments(context: &Context<'_>) -> &'static [&'static str] {
-    match &context.event.payload {
-        Payload::Open(_) => &["fd", "name", "flags", "mode", "dev", "ino"],
-        Payload::Connect(_) => &["res", "tuple", "fd"],
-        Payload::Exec(_) | Payload::ExecFailed(_) => {
-            &["res", "exe", "args", "tid", "pid", "ptid", "cwd"]
-        }
-        Payload::Fork(_) => &["res", "exe", "args", "tid", "pid", "ptid", "cwd"],
-        Payload::Exit(_) => &["status", "ret", "sig"],
-        Payload::CgroupCreated(_) => &[],
-    }
-}
-
-fn file(context: &Context<'_>) -> String {
-    String::from_utf8_lossy(context.file_name().unwrap_or_default()).into_owned()
-}
-
-fn owned_bytes<'c>(bytes: Vec<u8>) -> Value<'c> {
-    Value::Bytes(bytes.into())
-}
-
-fn result_or_number<'c>(result: i64) -> Value<'c> {
-    if result < 0 {
-        result_name(result)
-    } else {
-        owned(result.to_string())
-    }
-}
-
-fn as_text(value: Value<'_>) -> Value<'_> {
-    match value {
-        Value::Int(number) => owned(number.to_string()),
-        Value::Uint(number) => owned(number.to_string()),
-        other => other,
-    }
+    let path = super::call_path::path_of(context, definition.parameter(name)?)?;
+    Some(Value::Bytes(super::call_path::absolute(path).into()))
 }

@@ -2,161 +2,108 @@
 
 use std::net::IpAddr;
 
+use super::connection::{Connection, End, Role};
+use super::descriptor::{Subject, file_kind, is_directory, kernel_name, number, subject};
 use super::path_text::{directory, file_name, join_normalised};
-use super::{Context, Extractor, FileNames, Value, connection};
-use crate::event::{Connect, Event, Open, Payload, Socket};
+use super::{Context, Extractor, FileNames, Value};
+use crate::event::{Event, EventType, Open, Payload};
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
     Some(match name {
-        "fd.num" => |context, _| match &context.event.payload {
-            Payload::Open(_) => context
-                .origin()
-                .result
-                .map(|result| Value::Int(result.max(-1))),
-            Payload::Connect(connect) => Some(Value::Int(i64::from(connect.fd))),
-            _ => None,
-        },
-        "fd.name" => |context, _| match &context.event.payload {
-            Payload::Open(_) => context.file_name().map(Value::text),
-            _ => connection::name(context).map(|name| Value::Bytes(name.into())),
-        },
+        "fd.num" => |context, _| number(context).map(Value::Int),
+        "fd.name" => |context, _| name_of(context),
         "fd.nameraw" => |context, _| match &context.event.payload {
             Payload::Open(open) => Some(Value::Bytes(squeeze_slashes(open.path.bytes).into())),
-            _ => None,
+            _ => name_of(context),
         },
-        "fd.directory" => |context, _| {
-            let open = open(context)?;
-            let name = context.file_name()?;
-            Some(Value::text(if is_directory(open) {
-                name
-            } else {
-                directory(name)
-            }))
-        },
-        "fd.filename" => |context, _| {
-            let open = open(context)?;
-            (succeeded(context) && !is_directory(open))
-                .then(|| context.file_name().map(file_name).map(Value::text))?
-        },
-        "fd.type" => |context, _| match &context.event.payload {
-            Payload::Open(open) if succeeded(context) => Some(Value::text(if is_directory(open) {
-                b"directory"
-            } else {
-                b"file"
-            })),
-            Payload::Connect(connect) => {
-                Some(Value::text(match connection::type_character(connect) {
-                    '4' => b"ipv4",
-                    '6' => b"ipv6",
-                    'u' => b"unix",
-                    'n' => b"netlink",
-                    _ => return None,
-                }))
+        "fd.directory" => |context, _| directory_of(context),
+        "fd.filename" => |context, _| match subject(context)? {
+            Subject::Opened(open) => {
+                let is_file = succeeded(context) && !is_directory(open.inode_mode);
+                is_file.then(|| context.file_name().map(file_name).map(Value::text))?
+            }
+            Subject::File(file) if file_kind(file).0 == "file" => {
+                let name = kernel_name(file.path.as_ref()?);
+                Some(Value::Bytes(file_name(&name).to_vec().into()))
             }
             _ => None,
         },
-        "fd.typechar" => |context, _| match &context.event.payload {
-            Payload::Open(open) => {
-                let directory = succeeded(context) && is_directory(open);
-                Some(Value::text(if directory { b"d" } else { b"f" }))
-            }
-            Payload::Connect(connect) => {
-                Some(Value::text(match connection::type_character(connect) {
-                    '4' => b"4",
-                    '6' => b"6",
-                    'u' => b"u",
-                    'n' => b"n",
-                    _ => b"o",
-                }))
-            }
-            _ => None,
+        "fd.type" => |context, _| kind(context).map(|(name, _)| Value::text(name.as_bytes())),
+        "fd.typechar" => |context, _| {
+            let character = kind(context).map(|(_, character)| character);
+            let character = character.or_else(|| character_of_event(context.event.event_type))?;
+            Some(Value::text(character.as_bytes()))
         },
         "fd.ip" => |context, _| both(context, |end| Value::Ip(end.0)),
-        "fd.port" => |context, _| both(context, |end| Value::Uint(u64::from(end.1))),
+        "fd.port" | "fd.proto" => |context, _| both(context, |end| Value::Uint(u64::from(end.1))),
         "fd.net" => |context, _| both(context, |end| Value::Ip(end.0)),
-        // The caller of connect is the client, and its end is the local one.
-        "fd.cip" | "fd.lip" | "fd.cnet" | "fd.lnet" => {
-            |context, _| context.endpoints().map(|(local, _)| Value::Ip(local.0))
-        }
-        "fd.sip" | "fd.rip" | "fd.snet" | "fd.rnet" => {
-            |context, _| context.endpoints().map(|(_, remote)| Value::Ip(remote.0))
-        }
-        "fd.cport" | "fd.lport" => |context, _| {
-            context
-                .endpoints()
-                .map(|(local, _)| Value::Uint(u64::from(local.1)))
-        },
-        "fd.sport" | "fd.rport" => |context, _| {
-            context
-                .endpoints()
-                .map(|(_, remote)| Value::Uint(u64::from(remote.1)))
-        },
+        "fd.cip" | "fd.cnet" | "fd.cip.name" => |context, _| ip(socket(context)?.client()),
+        "fd.sip" | "fd.snet" | "fd.sip.name" => |context, _| ip(socket(context)?.server()),
+        "fd.lip" | "fd.lnet" | "fd.lip.name" => |context, _| ip(local(context)),
+        "fd.rip" | "fd.rnet" | "fd.rip.name" => |context, _| ip(remote(context)),
+        "fd.cport" => |context, _| port(socket(context)?.client()),
+        "fd.sport" => |context, _| port(socket(context)?.server()),
+        "fd.lport" => |context, _| port(local(context)),
+        "fd.rport" => |context, _| port(remote(context)),
+        "fd.cproto" => |context, _| service(context, socket(context)?.client()),
+        "fd.sproto" => |context, _| service(context, socket(context)?.server()),
+        "fd.lproto" => |context, _| service(context, local(context)),
+        "fd.rproto" => |context, _| service(context, remote(context)),
         "fd.l4proto" => |context, _| {
-            connect(context)?
+            socket(context)?
                 .protocol()
                 .map(|name| Value::text(name.as_bytes()))
         },
         "fd.sockfamily" => |context, _| {
-            Some(Value::text(match connect(context)?.socket? {
-                Socket::Inet { .. } => b"ip",
-                Socket::Unix { .. } => b"unix",
-                Socket::Other { .. } => return None,
-            }))
+            socket(context)?
+                .family()
+                .map(|name| Value::text(name.as_bytes()))
         },
-        "fd.is_server" => |context, _| context.endpoints().map(|_| Value::Bool(false)),
-        "fd.connected" => |context, _| {
-            connect(context)?.socket?;
-            let result = context.origin().result?;
-            Some(Value::Bool(
-                result >= 0 || result == -i64::from(libc::EINPROGRESS),
-            ))
+        "fd.is_server" => |context, _| {
+            let role = socket(context)?.role?;
+            Some(Value::Bool(role == Role::Server))
         },
-        "fd.name_changed" => |context, _| connect(context).map(|_| Value::Bool(succeeded(context))),
+        "fd.connected" => |context, _| Some(Value::Bool(socket(context)?.connected)),
+        "fd.name_changed" => |context, _| match subject(context)? {
+            Subject::Socket(connection) => {
+                let named =
+                    matches!(context.event.payload, Payload::Connect(_)) || !connection.connected;
+                Some(Value::Bool(
+                    succeeded(context) && named && connection.destination_passed,
+                ))
+            }
+            _ => Some(Value::Bool(false)),
+        },
         "fd.uid" => |context, _| {
-            let number = match &context.event.payload {
-                Payload::Open(_) => context.origin().result.filter(|result| *result >= 0)?,
-                Payload::Connect(connect) => i64::from(connect.fd),
-                _ => return None,
-            };
-            Some(Value::Bytes(
-                format!("{}{number}", context.origin().tid)
-                    .into_bytes()
-                    .into(),
-            ))
+            let number = number(context).filter(|number| *number >= 0)?;
+            let text = format!("{}{number}", context.origin().tid);
+            Some(Value::Bytes(text.into_bytes().into()))
         },
-        "fd.containername" => |context, _| {
-            let name = context.file_name()?;
-            let id = super::container::id(context);
-            Some(Value::Bytes([id, b":", name].concat().into()))
-        },
-        "fd.containerdirectory" => |context, _| {
-            let name = context.file_name()?;
-            let id = super::container::id(context);
-            Some(Value::Bytes([id, b":", directory(name)].concat().into()))
-        },
-        "fd.dev" => |context, _| file(context).map(|open| Value::Int(i64::from(open.device()))),
+        "fd.containername" => |context, _| in_container(context, name_of(context)?),
+        "fd.containerdirectory" => |context, _| in_container(context, directory_of(context)?),
+        "fd.dev" => |context, _| device(context).map(|device| Value::Int(encoded(device).into())),
         "fd.dev.major" => {
-            |context, _| file(context).map(|open| Value::Int(i64::from(open.dev >> 20)))
+            |context, _| device(context).map(|device| Value::Int((device >> 20).into()))
         }
         "fd.dev.minor" => {
-            |context, _| file(context).map(|open| Value::Int(i64::from(open.dev & 0xf_ffff)))
+            |context, _| device(context).map(|device| Value::Int((device & 0xf_ffff).into()))
         }
-        "fd.ino" => |context, _| file(context).map(|open| Value::Int(open.inode.cast_signed())),
+        "fd.ino" => |context, _| match subject(context)? {
+            Subject::Opened(open) => {
+                succeeded(context).then(|| Value::Int(open.inode.cast_signed()))
+            }
+            Subject::File(file) => Some(Value::Int(file.inode.cast_signed())),
+            _ => None,
+        },
         _ => return None,
     })
 }
 
-/// `S_IFMT`, `S_IFDIR`
-const TYPE_MASK: u32 = 0o170_000;
-const TYPE_DIRECTORY: u32 = 0o040_000;
-
-impl Open<'_> {
-    /// The device number as user space encodes it (`stat(2)`).
-    pub(super) fn device(&self) -> u32 {
-        let (major, minor) = (self.dev >> 20, self.dev & 0xf_ffff);
-        (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
-    }
+/// The device number as user space encodes it (`stat(2)`).
+pub(super) fn encoded(device: u32) -> u32 {
+    let (major, minor) = (device >> 20, device & 0xf_ffff);
+    (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
 /// Fills in both names of the file that an event opened, or tried to.
@@ -182,40 +129,146 @@ pub fn file_names(event: &Event<'_>, names: &mut FileNames) {
     join_normalised(&base, open.path.bytes, &mut names.passed);
 }
 
-fn open<'c>(context: &Context<'c>) -> Option<&'c Open<'c>> {
-    match &context.event.payload {
-        Payload::Open(open) => Some(open),
+/// `fd.name`
+pub(super) fn name_of<'c>(context: &Context<'c>) -> Option<Value<'c>> {
+    match subject(context)? {
+        Subject::Opened(_) => context.file_name().map(Value::text),
+        Subject::File(file) => Some(Value::Bytes(kernel_name(file.path.as_ref()?).into())),
+        Subject::Directory(path) => Some(Value::Bytes(path.to_vec().into())),
+        Subject::Socket(connection) => connection.name().map(|name| Value::Bytes(name.into())),
+    }
+}
+
+fn directory_of<'c>(context: &Context<'c>) -> Option<Value<'c>> {
+    match subject(context)? {
+        Subject::Opened(open) => {
+            let name = context.file_name()?;
+            Some(Value::text(if is_directory(open.inode_mode) {
+                name
+            } else {
+                directory(name)
+            }))
+        }
+        Subject::File(file) => {
+            let name = kernel_name(file.path.as_ref()?);
+            match file_kind(file).0 {
+                "directory" => Some(Value::Bytes(name.into())),
+                "file" => Some(Value::Bytes(directory(&name).to_vec().into())),
+                _ => None,
+            }
+        }
+        Subject::Directory(path) => Some(Value::Bytes(path.to_vec().into())),
+        Subject::Socket(_) => None,
+    }
+}
+
+/// `fd.type` and `fd.typechar`
+pub(super) fn kind(context: &Context<'_>) -> Option<(&'static str, &'static str)> {
+    match subject(context)? {
+        Subject::Opened(open) => succeeded(context).then(|| {
+            if is_directory(open.inode_mode) {
+                ("directory", "d")
+            } else {
+                ("file", "f")
+            }
+        }),
+        Subject::File(file) => Some(file_kind(file)),
+        Subject::Directory(_) => Some(("directory", "d")),
+        Subject::Socket(connection) => match connection.type_character() {
+            '4' => Some(("ipv4", "4")),
+            '6' => Some(("ipv6", "6")),
+            'u' => Some(("unix", "u")),
+            'n' => Some(("netlink", "n")),
+            _ => None,
+        },
+    }
+}
+
+/// The character that an event stands for when its descriptor does not: a call that failed.
+fn character_of_event(event: EventType) -> Option<&'static str> {
+    Some(match event.name() {
+        "open" | "openat" | "openat2" | "creat" => "f",
+        "socket" | "accept" | "accept4" => "4",
+        "pipe" | "pipe2" => "p",
+        "eventfd" | "eventfd2" => "e",
+        "signalfd" | "signalfd4" => "s",
+        "timerfd_create" => "t",
+        "inotify_init" | "inotify_init1" => "i",
+        _ => {
+            let definition = event.definition()?;
+            return (definition.descriptor != crate::event::table::EventDescriptor::None)
+                .then_some("o");
+        }
+    })
+}
+
+fn in_container<'c>(context: &Context<'c>, name: Value<'c>) -> Option<Value<'c>> {
+    let Value::Bytes(name) = name else {
+        return None;
+    };
+    let id = super::container::id(context);
+    Some(Value::Bytes([id, b":", &name].concat().into()))
+}
+
+fn device(context: &Context<'_>) -> Option<u32> {
+    match subject(context)? {
+        Subject::Opened(open) => succeeded(context).then_some(open.dev),
+        Subject::File(file) => Some(file.device),
         _ => None,
     }
 }
 
-/// The open, if it succeeded.
-fn file<'c>(context: &Context<'c>) -> Option<&'c Open<'c>> {
-    open(context).filter(|_| succeeded(context))
-}
-
-fn connect<'c>(context: &Context<'c>) -> Option<&'c Connect<'c>> {
-    match &context.event.payload {
-        Payload::Connect(connect) => Some(connect),
+fn socket<'c>(context: &Context<'c>) -> Option<Connection<'c>> {
+    match subject(context)? {
+        Subject::Socket(connection) => Some(connection),
         _ => None,
     }
+}
+
+fn local(context: &Context<'_>) -> Option<End> {
+    socket(context)?.ends().map(|(local, _)| local)
+}
+
+fn remote(context: &Context<'_>) -> Option<End> {
+    socket(context)?.ends().map(|(_, remote)| remote)
+}
+
+fn ip<'c>(end: Option<End>) -> Option<Value<'c>> {
+    end.map(|(address, _): (IpAddr, u16)| Value::Ip(address))
+}
+
+fn port<'c>(end: Option<End>) -> Option<Value<'c>> {
+    end.map(|(_, port)| Value::Uint(u64::from(port)))
+}
+
+/// The name that the services file gives a port; its number if it gives none.
+fn service<'c>(context: &Context<'c>, end: Option<End>) -> Option<Value<'c>> {
+    let (_, port) = end?;
+    let protocol = socket(context)?.protocol()?;
+    let name = crate::state::service_name(port, protocol);
+    Some(match name {
+        Some(name) => Value::text(name.as_bytes()),
+        None => Value::Bytes(port.to_string().into_bytes().into()),
+    })
 }
 
 fn succeeded(context: &Context<'_>) -> bool {
     context.origin().result.is_some_and(|result| result >= 0)
 }
 
-/// Whether a directory was opened: known from the inode, not only from the flags as in Falco.
-fn is_directory(open: &Open<'_>) -> bool {
-    open.inode_mode & TYPE_MASK == TYPE_DIRECTORY
+/// Both ends; of a bound socket its only one.
+fn both<'c>(context: &Context<'c>, value: impl Fn(End) -> Value<'c>) -> Option<Value<'c>> {
+    let connection = socket(context)?;
+    let ends = [connection.local, connection.remote];
+    let values: Vec<_> = ends.into_iter().flatten().map(value).collect();
+    (!values.is_empty()).then_some(Value::List(values))
 }
 
-fn both<'c>(
-    context: &Context<'c>,
-    value: impl Fn((IpAddr, u16)) -> Value<'c>,
-) -> Option<Value<'c>> {
-    let (local, remote) = context.endpoints()?;
-    Some(Value::List(vec![value(local), value(remote)]))
+impl Open<'_> {
+    /// The device number as user space encodes it (`stat(2)`).
+    pub(super) fn device(&self) -> u32 {
+        encoded(self.dev)
+    }
 }
 
 fn squeeze_slashes(path: &[u8]) -> Vec<u8> {

@@ -3,13 +3,17 @@
 //! [`registry`] says which fields there are, of which type and with which argument. The other
 //! modules, one a class, say how a value is computed.
 
+mod call_path;
 mod connection;
 mod container;
 mod context;
+mod descriptor;
 mod errno;
 mod evt;
 mod fd;
 mod flags;
+mod fs_path;
+mod parameter;
 mod path_text;
 mod proc;
 pub mod registry;
@@ -25,6 +29,7 @@ pub fn extractor(name: &str) -> Option<Extractor> {
     evt::extractor(name)
         .or_else(|| proc::extractor(name))
         .or_else(|| fd::extractor(name))
+        .or_else(|| fs_path::extractor(name))
         .or_else(|| user::extractor(name))
         .or_else(|| container::extractor(name))
 }

@@ -34,7 +34,7 @@ impl HotCounter {
 /// What the matching thread counts.
 #[derive(Debug)]
 pub struct HotCounters {
-    /// Indexed by the event type's number.
+    /// By the event type's place in the table.
     events: Box<[HotCounter]>,
     /// Indexed by the rule's position in the rule set.
     rules: Box<[HotCounter]>,
@@ -44,9 +44,8 @@ impl HotCounters {
     /// Counters for so many rules.
     pub(super) fn new(rules: usize) -> Self {
         let counters = |count| (0..count).map(|_| HotCounter::default()).collect();
-        // `State` is the last event type: one slot for each number up to its.
         Self {
-            events: counters(EventType::State as usize + 1),
+            events: counters(EventType::count()),
             rules: counters(rules),
         }
     }
@@ -54,7 +53,7 @@ impl HotCounters {
     /// Counts one event.
     #[inline]
     pub fn count_event(&self, event: EventType) {
-        if let Some(counter) = self.events.get(event as usize) {
+        if let Some(counter) = self.events.get(event.index()) {
             counter.add(1);
         }
     }
@@ -69,7 +68,7 @@ impl HotCounters {
 
     /// How many events of this type were counted.
     pub fn events(&self, event: EventType) -> u64 {
-        self.events.get(event as usize).map_or(0, HotCounter::get)
+        self.events.get(event.index()).map_or(0, HotCounter::get)
     }
 
     /// How many matches each rule has.

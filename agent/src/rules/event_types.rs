@@ -40,6 +40,11 @@ impl EventTypes {
         self.complement && self.names.is_empty()
     }
 
+    /// Whether the condition names this event, rather than only not excluding it.
+    pub fn names(&self, event: &str) -> bool {
+        !self.complement && self.names.contains(event)
+    }
+
     /// The names, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let given = (!self.complement).then(|| self.names.iter().map(String::as_str));

@@ -124,7 +124,7 @@ fn judge_number(test: &NumberTest, low: i128, high: i128) -> Option<bool> {
 pub(super) fn of_event(event: EventType) -> impl Fn(&FieldUse) -> Known {
     move |field| match (field.name, &field.argument) {
         ("evt.type", _) => Known::Value(Value::text(event.name().as_bytes())),
-        ("syscall.type", _) if event == EventType::Procexit => Known::Missing,
+        ("syscall.type", _) if event == EventType::PROCEXIT => Known::Missing,
         ("syscall.type", _) => Known::Value(Value::text(event.name().as_bytes())),
         ("evt.type.is", FieldArgument::Key(name)) => {
             Known::Value(Value::Uint(u64::from(name == event.name())))
@@ -135,7 +135,7 @@ pub(super) fn of_event(event: EventType) -> impl Fn(&FieldUse) -> Known {
         ("evt.source", _) => Known::Value(Value::text(b"syscall")),
         ("evt.is_async", _) => Known::Value(Value::Bool(false)),
         ("evt.asynctype" | "evt.pluginname" | "evt.plugininfo", _) => Known::Missing,
-        ("evt.res" | "evt.rawres" | "evt.failed", _) if event == EventType::Procexit => {
+        ("evt.res" | "evt.rawres" | "evt.failed", _) if event == EventType::PROCEXIT => {
             Known::Missing
         }
         _ => Known::Unknown,
@@ -177,6 +177,6 @@ pub fn of_open(can_write: bool) -> impl Fn(&FieldUse) -> Known {
 pub fn is_open(event: EventType) -> bool {
     matches!(
         event,
-        EventType::Open | EventType::Openat | EventType::Openat2 | EventType::Creat
+        EventType::OPEN | EventType::OPENAT | EventType::OPENAT2 | EventType::CREAT
     )
 }

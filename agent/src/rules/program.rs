@@ -121,12 +121,12 @@ impl Program {
                 events: EventSet::EMPTY,
             });
         }
-        let mut filed = vec![Vec::new(); EventType::ALL.len()];
-        for event in EventType::ALL {
+        let mut filed = vec![Vec::new(); EventType::count()];
+        for event in EventType::all() {
             let folded = compiler.fold(&roots, &knowledge::of_event(event));
             for (index, root) in folded.into_iter().enumerate() {
                 if root != NodeId::FALSE {
-                    filed[event as usize].push((RuleIndex(index), root));
+                    filed[event.index()].push((RuleIndex(index), root));
                     compiled[index].events.insert(event);
                 }
             }
@@ -171,9 +171,8 @@ impl Program {
 
     /// The events that some rule can match.
     pub fn events(&self) -> EventSet {
-        EventType::ALL
-            .into_iter()
-            .filter(|event| !self.filed[*event as usize].is_empty())
+        EventType::all()
+            .filter(|event| !self.filed[event.index()].is_empty())
             .collect()
     }
 
@@ -187,7 +186,7 @@ impl Program {
 
     /// Whether some rule can match an event of this type of which this much is known.
     pub fn can_match(&self, event: EventType, known: Knowledge<'_>) -> bool {
-        let Some(filed) = self.filed.get(event as usize) else {
+        let Some(filed) = self.filed.get(event.index()) else {
             return false;
         };
         filed
@@ -200,11 +199,11 @@ impl Program {
     /// A rule that does not ask about the result of an exec means the program that started: a failed
     /// one, which Falco shows it too, is a false alert.
     pub fn asks_about_failure(&self, event: EventType) -> bool {
-        if !matches!(event, EventType::Execve | EventType::Execveat) {
+        if !matches!(event, EventType::EXECVE | EventType::EXECVEAT) {
             return self.can_match(event, &knowledge::of_failure(event));
         }
         let known = knowledge::of_failure(event);
-        self.filed[event as usize]
+        self.filed[event.index()]
             .iter()
             .any(|(_, root)| self.names_result(*root) && self.judge(*root, &known) != Some(false))
     }
@@ -248,10 +247,7 @@ impl Program {
         cache: &mut EvaluationCache,
         matches: &mut Vec<RuleIndex>,
     ) {
-        let filed = self
-            .filed
-            .get(event as usize)
-            .map_or(&[][..], Vec::as_slice);
+        let filed = self.filed.get(event.index()).map_or(&[][..], Vec::as_slice);
         if filed.is_empty() {
             return;
         }

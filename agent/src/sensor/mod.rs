@@ -11,8 +11,10 @@ mod tracefs;
 use std::io;
 use std::sync::Arc;
 
-use agent_ebpf::{DROP_COUNTERS, DROP_SCRATCH_BUSY, RecordKind, Settings, names};
-use aya::maps::{MapData, PerCpuArray};
+use agent_ebpf::{
+    Capture, DROP_COUNTERS, DROP_SCRATCH_BUSY, MAX_DATA, RecordKind, Settings, names,
+};
+use aya::maps::{Array, MapData, PerCpuArray};
 use aya::programs::{ProgramError, RawTracePoint, TracePoint};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use thiserror::Error;
@@ -99,6 +101,8 @@ pub struct Options {
     pub process_ring_bytes: u32,
     /// Size of the ring for everything else.
     pub event_ring_bytes: u32,
+    /// Bytes of the data that a call moves to be recorded, for `evt.buffer`.
+    pub data_bytes: u32,
     /// What the rules want.
     pub wanted: Wanted,
     /// The agent's own process, in the host's pid namespace, to be left out; `None` to watch it too.
@@ -193,7 +197,23 @@ impl Sensor {
             .load(OBJECT)
             .map_err(SensorError::Load)?;
 
-        let attached = options.wanted.probes();
+        let mut attached = options.wanted.probes();
+        if attached
+            .iter()
+            .any(|probe| matches!(probe.hook, Hook::SyscallExit(_)))
+        {
+            tracefs::ensure_mounted()?;
+        }
+        attached.retain(|probe| match probe.hook {
+            Hook::RawTracepoint(_) => true,
+            Hook::SyscallExit(name) => {
+                let exists = tracefs::has_syscall(name);
+                if !exists {
+                    debug!(name, "this kernel has no such system call");
+                }
+                exists
+            }
+        });
         // All are loaded before any is attached: a refusal leaves no trace.
         for probe in &attached {
             let program = programs
@@ -217,12 +237,7 @@ impl Sensor {
             }
         }
         let reader = Reader::new(&mut programs, options)?;
-        if attached
-            .iter()
-            .any(|probe| matches!(probe.hook, Hook::SyscallExit(_)))
-        {
-            tracefs::ensure_mounted()?;
-        }
+        set_captures(&mut programs, &options.wanted)?;
         // The process events come first, so that nothing done by an unknown process is seen.
         for probe in &attached {
             let program = programs
@@ -294,6 +309,28 @@ impl DropCounters {
     }
 }
 
+/// Tells the programs what to take down of each system call.
+fn set_captures(programs: &mut Ebpf, wanted: &Wanted) -> Result<(), SensorError> {
+    let map = names::CAPTURES;
+    let failed = |source| SensorError::Map { map, source };
+    let captures = programs.map_mut(map).ok_or(SensorError::Incomplete(map))?;
+    let mut captures: Array<_, CaptureBytes> = captures.try_into().map_err(failed)?;
+    for (syscall, capture) in wanted.captures() {
+        captures
+            .set(syscall, CaptureBytes(capture), 0)
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// A [`Capture`] as the value of a map.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct CaptureBytes(Capture);
+
+// SAFETY: a capture is made of bytes, without padding.
+unsafe impl aya::Pod for CaptureBytes {}
+
 fn settings(kernel: &Kernel, options: &Options) -> Settings {
     // `bpf_get_current_task_btf` is of 5.11, `bpf_task_pt_regs` of 5.15.
     let direct = !options.oldest_ways && kernel.version >= (5, 11);
@@ -311,13 +348,14 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
             options
                 .wanted
                 .failures
-                .contains(crate::event::EventType::Connect),
+                .contains(crate::event::EventType::CONNECT),
         ),
         open_inode: u32::from(options.wanted.open_inode),
         file_span: kernel.file_span,
         syscall_open: syscall_number(libc::SYS_open),
         syscall_creat: syscall_number(libc::SYS_creat),
         syscall_openat2: syscall_number(libc::SYS_openat2),
+        data_bytes: options.data_bytes.min(MAX_DATA - 1),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use agent_ebpf::{OPEN_FAILED, OPEN_READ, OPEN_WRITE};
+use agent_ebpf::{Capture, OPEN_FAILED, OPEN_READ, OPEN_WRITE, RECORD_FAILURE, RECORD_SUCCESS};
 
+use crate::event::table::{EventDefinition, SeenBy};
 use crate::event::{EventSet, EventType};
 
 /// One eBPF program and where it is attached.
@@ -80,28 +81,50 @@ impl Wanted {
                 probes.push(probe);
             }
         };
-        add(EventType::Open, exit("sys_exit_open", "open"));
-        add(EventType::Openat, exit("sys_exit_open", "openat"));
-        add(EventType::Openat2, exit("sys_exit_open", "openat2"));
-        add(EventType::Creat, exit("sys_exit_open", "creat"));
-        add(EventType::Connect, exit("sys_exit_connect", "connect"));
+        add(EventType::OPEN, exit("sys_exit_open", "open"));
+        add(EventType::OPENAT, exit("sys_exit_open", "openat"));
+        add(EventType::OPENAT2, exit("sys_exit_open", "openat2"));
+        add(EventType::CREAT, exit("sys_exit_open", "creat"));
+        add(EventType::CONNECT, exit("sys_exit_connect", "connect"));
         // A successful exec comes from the scheduler; its exit is for failures alone.
-        if self.failures.contains(EventType::Execve) {
+        if self.failures.contains(EventType::EXECVE) {
             probes.push(exit("sys_exit_execve", "execve"));
         }
-        if self.failures.contains(EventType::Execveat) {
+        if self.failures.contains(EventType::EXECVEAT) {
             probes.push(exit("sys_exit_execveat", "execveat"));
         }
+        for (_, definition) in self.captured() {
+            probes.push(exit(definition.program().name(), definition.tracepoint));
+        }
         probes
+    }
+
+    /// What is to be taken down of the system calls in general, by their numbers.
+    pub fn captures(&self) -> impl Iterator<Item = (u32, Capture)> {
+        self.captured().filter_map(|(event, definition)| {
+            let mut capture = definition.capture();
+            capture.outcomes = RECORD_SUCCESS;
+            if self.failures.contains(event) {
+                capture.outcomes |= RECORD_FAILURE;
+            }
+            Some((definition.syscall?, capture))
+        })
+    }
+
+    fn captured(&self) -> impl Iterator<Item = (EventType, &'static EventDefinition)> {
+        self.events.iter().filter_map(|event| {
+            let definition = event.definition()?;
+            (definition.seen_by == SeenBy::Capture).then_some((event, definition))
+        })
     }
 
     /// The classes of opens to record, as the kernel side wants them.
     pub fn open_classes(&self) -> u32 {
         let opens: EventSet = [
-            EventType::Open,
-            EventType::Openat,
-            EventType::Openat2,
-            EventType::Creat,
+            EventType::OPEN,
+            EventType::OPENAT,
+            EventType::OPENAT2,
+            EventType::CREAT,
         ]
         .into_iter()
         .collect();
@@ -133,19 +156,19 @@ mod tests {
 
     #[test]
     fn exec_rules_attach_to_no_system_call() {
-        let probes = wanted(&[EventType::Execve, EventType::Execveat], &[]).probes();
+        let probes = wanted(&[EventType::EXECVE, EventType::EXECVEAT], &[]).probes();
         assert_eq!(probes, STATE);
     }
 
     #[test]
     fn failures_of_exec_attach_to_its_exit() {
-        let probes = wanted(&[EventType::Execve], &[EventType::Execve]).probes();
+        let probes = wanted(&[EventType::EXECVE], &[EventType::EXECVE]).probes();
         assert_eq!(probes.last(), Some(&exit("sys_exit_execve", "execve")));
     }
 
     #[test]
     fn only_the_named_calls_are_attached() {
-        let names: Vec<_> = wanted(&[EventType::Openat, EventType::Connect], &[])
+        let names: Vec<_> = wanted(&[EventType::OPENAT, EventType::CONNECT], &[])
             .probes()
             .iter()
             .skip(STATE.len())

@@ -19,6 +19,16 @@ const MOUNT_POINT: &str = "/sys/kernel/tracing";
 /// Where it was before 4.1, and still is if debugfs is mounted.
 const OLD_MOUNT_POINT: &str = "/sys/kernel/debug/tracing";
 
+/// Whether the kernel has a tracepoint for the exit of this system call.
+pub(super) fn has_syscall(name: &str) -> bool {
+    [MOUNT_POINT, OLD_MOUNT_POINT].iter().any(|place| {
+        Path::new(place)
+            .join("events/syscalls")
+            .join(format!("sys_exit_{name}"))
+            .exists()
+    })
+}
+
 /// Mounts tracefs unless it is there.
 pub(super) fn ensure_mounted() -> Result<(), TracefsError> {
     let is_mounted = |place: &str| Path::new(place).join("events/syscalls").exists();

@@ -4,11 +4,13 @@ mod boot_clock;
 mod proc_reader;
 mod process;
 mod process_table;
+mod services;
 mod text_pool;
 mod users;
 
 pub use boot_clock::BootClock;
 pub use process::{Process, ProcessIds, Program, Source, Strings};
 pub use process_table::{Ancestors, ProcessTable, ProcessTableStats, Subject};
+pub use services::service_name;
 pub use text_pool::{PooledText, Text};
 pub use users::{User, Users, UsersError};

@@ -214,7 +214,9 @@ impl ProcessTable {
             Payload::CgroupCreated(created) => {
                 self.containers.learn(created.cgroup, created.path.bytes);
             }
-            Payload::ExecFailed(_) | Payload::Open(_) | Payload::Connect(_) => return,
+            Payload::ExecFailed(_) | Payload::Open(_) | Payload::Connect(_) | Payload::Call(_) => {
+                return;
+            }
         }
         self.reap();
     }

@@ -308,7 +308,7 @@ fn nesting_has_a_limit_and_no_depth_overflows_the_stack() {
     assert!(report.errors().next().is_none());
     let program = Program::compile(&report.rules, CompileOptions::default());
     assert_eq!(
-        matches(&program, EventType::Open, &[("fd.num", Value::Int(2))]),
+        matches(&program, EventType::OPEN, &[("fd.num", Value::Int(2))]),
         ["r"]
     );
     let negated = "not ".repeat(100_000) + "fd.num>0";

@@ -69,7 +69,7 @@ fn comparisons() {
         ("proc.name startswith allof (ba, b)", true),
         ("proc.name = anyof ()", false),
     ] {
-        let found = matches(&program(&rule(condition)), EventType::Openat, &values);
+        let found = matches(&program(&rule(condition)), EventType::OPENAT, &values);
         assert_eq!(!found.is_empty(), expected, "{condition}");
     }
 }
@@ -80,9 +80,9 @@ fn event_types_are_folded() {
         "evt.type in (execve, open) and evt.num > 0 and not evt.num = 0",
     ));
     let events: Vec<_> = program.events().iter().collect();
-    assert_eq!(events, [EventType::Execve, EventType::Open]);
-    assert_eq!(matches(&program, EventType::Open, &[]), ["r"]);
-    assert!(matches(&program, EventType::Connect, &[]).is_empty());
+    assert_eq!(events, [EventType::EXECVE, EventType::OPEN]);
+    assert_eq!(matches(&program, EventType::OPEN, &[]), ["r"]);
+    assert!(matches(&program, EventType::CONNECT, &[]).is_empty());
     let never = super::program(&rule("evt.type = open and evt.num = 0"));
     assert!(never.events().is_empty());
     assert_eq!(never.inert_rules().collect::<Vec<_>>(), ["r"]);
@@ -106,11 +106,11 @@ fn the_first_rule_wins_unless_all_are_wanted() {
         };
         let program = Program::compile(&report.rules, options);
         assert_eq!(
-            matches(&program, EventType::Open, &[("proc.name", text("a"))]),
+            matches(&program, EventType::OPEN, &[("proc.name", text("a"))]),
             expected
         );
         assert_eq!(
-            matches(&program, EventType::Open, &[("proc.name", text("b"))]),
+            matches(&program, EventType::OPEN, &[("proc.name", text("b"))]),
             ["s"]
         );
     }
@@ -127,10 +127,10 @@ fn a_rule_matches_under_either_view() {
     let mut cache = EvaluationCache::default();
     for _ in 0..2 {
         let mut found = Vec::new();
-        program.evaluate(EventType::Open, &[&link, &file], &mut cache, &mut found);
+        program.evaluate(EventType::OPEN, &[&link, &file], &mut cache, &mut found);
         assert_eq!(found, [RuleIndex(0)]);
         found.clear();
-        program.evaluate(EventType::Open, &[&link], &mut cache, &mut found);
+        program.evaluate(EventType::OPEN, &[&link], &mut cache, &mut found);
         assert!(found.is_empty());
     }
 }
@@ -140,48 +140,48 @@ fn what_rules_ask_of_the_kernel() {
     for (condition, event, asks) in [
         (
             "evt.type = execve and proc.name = x",
-            EventType::Execve,
+            EventType::EXECVE,
             false,
         ),
         (
             "evt.type = execve and evt.res = ENOENT",
-            EventType::Execve,
+            EventType::EXECVE,
             true,
         ),
         (
             "evt.type = execve and evt.failed = true",
-            EventType::Execve,
+            EventType::EXECVE,
             true,
         ),
         (
             "evt.type = execve and evt.failed = false",
-            EventType::Execve,
+            EventType::EXECVE,
             false,
         ),
         (
             "evt.type = execve and evt.arg.res = EPERM",
-            EventType::Execve,
+            EventType::EXECVE,
             true,
         ),
         (
             "evt.type = openat and fd.num >= 0",
-            EventType::Openat,
+            EventType::OPENAT,
             false,
         ),
-        ("evt.type = openat and fd.name = x", EventType::Openat, true),
+        ("evt.type = openat and fd.name = x", EventType::OPENAT, true),
         (
             "evt.type = openat and evt.is_open_write = true",
-            EventType::Openat,
+            EventType::OPENAT,
             false,
         ),
         (
             "evt.type = connect and evt.res = SUCCESS",
-            EventType::Connect,
+            EventType::CONNECT,
             false,
         ),
         (
             "evt.type = connect and (evt.rawres >= 0 or evt.res = EINPROGRESS)",
-            EventType::Connect,
+            EventType::CONNECT,
             true,
         ),
     ] {
@@ -192,8 +192,8 @@ fn what_rules_ask_of_the_kernel() {
         );
     }
     let writes = program(&rule("evt.type = openat and evt.is_open_write = true"));
-    assert!(writes.can_match(EventType::Openat, &knowledge::of_open(true)));
-    assert!(!writes.can_match(EventType::Openat, &knowledge::of_open(false)));
+    assert!(writes.can_match(EventType::OPENAT, &knowledge::of_open(true)));
+    assert!(!writes.can_match(EventType::OPENAT, &knowledge::of_open(false)));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn special_values_and_their_comparisons() {
         ("proc.name = toupper(proc.pname)", false),
         ("toupper(proc.name) = toupper(proc.pname)", true),
     ] {
-        let found = matches(&program(&rule(condition)), EventType::Openat, &values);
+        let found = matches(&program(&rule(condition)), EventType::OPENAT, &values);
         assert_eq!(!found.is_empty(), expected, "{condition}");
     }
 }
@@ -290,20 +290,20 @@ fn special_values_and_their_comparisons() {
 #[test]
 fn what_cannot_be_is_known_from_what_is_missing() {
     for (condition, event, expected) in [
-        ("syscall.type exists", EventType::Procexit, false),
+        ("syscall.type exists", EventType::PROCEXIT, false),
         (
             "syscall.type = procexit or evt.res exists",
-            EventType::Procexit,
+            EventType::PROCEXIT,
             false,
         ),
-        ("not evt.res exists", EventType::Procexit, true),
-        ("evt.type.is.open = 1", EventType::Open, true),
-        ("evt.type.is.open = 1", EventType::Connect, false),
-        ("evt.dir = >", EventType::Open, false),
-        ("proc.name in () or evt.num < 1", EventType::Open, false),
-        ("evt.type startswith open", EventType::Openat, true),
-        ("evt.type startswith open", EventType::Connect, false),
-        ("evt.type in (openat2, bpf)", EventType::Openat2, true),
+        ("not evt.res exists", EventType::PROCEXIT, true),
+        ("evt.type.is.open = 1", EventType::OPEN, true),
+        ("evt.type.is.open = 1", EventType::CONNECT, false),
+        ("evt.dir = >", EventType::OPEN, false),
+        ("proc.name in () or evt.num < 1", EventType::OPEN, false),
+        ("evt.type startswith open", EventType::OPENAT, true),
+        ("evt.type startswith open", EventType::CONNECT, false),
+        ("evt.type in (openat2, bpf)", EventType::OPENAT2, true),
     ] {
         let program = program(&rule(condition));
         assert_eq!(program.events().contains(event), expected, "{condition}");
@@ -325,7 +325,7 @@ fn a_program_asks_for_each_field_once() {
     let mut cache = EvaluationCache::default();
     for _ in 0..3 {
         let source = Counting(std::cell::RefCell::default());
-        program.evaluate(EventType::Open, &[&source], &mut cache, &mut Vec::new());
+        program.evaluate(EventType::OPEN, &[&source], &mut cache, &mut Vec::new());
         let mut asked = source.0.into_inner();
         asked.sort_unstable();
         assert_eq!(asked, [0, 1]);

@@ -67,9 +67,9 @@ proptest! {
         name in proptest::option::of("[abc]"),
         parent in proptest::option::of("[abc]"),
         number in proptest::option::of(-1..2_i64),
-        event in 0..EventType::ALL.len(),
+        event in 0..EventType::count(),
     ) {
-        let event = EventType::ALL[event];
+        let event = EventType::all().nth(event).unwrap();
         let rules: String = conditions
             .iter()
             .enumerate()

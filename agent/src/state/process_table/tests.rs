@@ -75,7 +75,7 @@ fn origin(process: ProcessKey, parent: ProcessKey, comm: &str, ms: u64) -> Origi
 
 fn event(origin: Origin, payload: Payload<'_>) -> Event<'_> {
     Event {
-        event_type: EventType::State,
+        event_type: EventType::STATE,
         origin,
         payload,
     }

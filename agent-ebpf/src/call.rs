@@ -1,0 +1,311 @@
+//! System calls in general, seen at their exit: what is taken down of each stands in a map, by the
+//! number of the call, so that one program serves many calls.
+//!
+//! There are three programs, so that the verifier has to walk, and a call to pay for, only what its
+//! event needs.
+
+use agent_ebpf::{
+    BUFFER_MESSAGE, BUFFER_NONE, BUFFER_PLAIN, CallPart, Capture, MAX_DATA, PathCapture,
+    RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SYSCALLS, SectionTag, TRUNCATED, UNREADABLE,
+};
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use aya_ebpf::macros::{map, tracepoint};
+use aya_ebpf::maps::Array;
+use aya_ebpf::programs::TracePointContext;
+
+use crate::descriptor::{descriptor_sections, file_of};
+use crate::kernel::{Typed, current_task, offset, setting, user_registers};
+use crate::open::{SYSCALL_NUMBER, SYSCALL_RESULT, syscall_result};
+use crate::path::{KernelPath, path_section};
+use crate::record_writer::RecordWriter;
+use crate::task::{is_agent, write_header};
+
+/// What to take down, by number of the call.
+#[map]
+static CAPTURES: Array<Capture> = Array::with_max_entries(SYSCALLS, 0);
+
+const AT_FDCWD: i32 = -100;
+/// `values[RESULT - 1]` and what follows it.
+const RESULT_VALUE: usize = 6;
+const REQUESTED_VALUE: usize = 7;
+/// `struct iovec`s of a call that are looked at.
+const VECTORS: u64 = 8;
+/// `UIO_MAXIOV`, more than which no call takes.
+const MAX_VECTORS: u64 = 1024;
+/// Bytes of the largest socket address, `struct sockaddr_storage`, are 128.
+const ADDRESS: u64 = 256;
+
+/// Arguments, strings and memory.
+#[tracepoint(category = "syscalls", name = "sys_exit_plain")]
+pub(crate) fn sys_exit_plain(context: TracePointContext) -> u32 {
+    if let Some(call) = Call::begin(&context) {
+        call.submit();
+    }
+    0
+}
+
+/// Paths besides.
+#[tracepoint(category = "syscalls", name = "sys_exit_path")]
+pub(crate) fn sys_exit_path(context: TracePointContext) -> u32 {
+    let Some(call) = Call::begin(&context) else {
+        return 0;
+    };
+    call.path(call.capture.paths[0], SectionTag::Path, SectionTag::Base);
+    let second = call.capture.paths[1];
+    if second.argument != 0 {
+        call.path(second, SectionTag::SecondPath, SectionTag::SecondBase);
+    }
+    call.submit();
+    0
+}
+
+/// A descriptor, data and a socket address besides.
+#[tracepoint(category = "syscalls", name = "sys_exit_descriptor")]
+pub(crate) fn sys_exit_descriptor(context: TracePointContext) -> u32 {
+    let Some(call) = Call::begin(&context) else {
+        return 0;
+    };
+    let capture = call.capture;
+    call.buffer();
+    if capture.address != 0 {
+        let mut length = call.value(capture.address_length);
+        // Of a receiving call it is the address of the length.
+        if capture.is_read == 1 {
+            let address = length;
+            length = 0;
+            // SAFETY: the helper writes 4 bytes to `length`.
+            unsafe { bpf_probe_read_user((&raw mut length).cast(), 4, address as *const _) };
+        }
+        call.address(call.value(capture.address), length);
+    }
+    if capture.descriptor != 0 {
+        let descriptor = call.value(capture.descriptor) as u32;
+        descriptor_sections(call.writer, call.task, descriptor);
+    }
+    call.submit();
+    0
+}
+
+/// A call that is being recorded.
+#[derive(Clone, Copy)]
+struct Call {
+    writer: RecordWriter,
+    capture: &'static Capture,
+    part: *mut CallPart,
+    task: Typed,
+}
+
+impl Call {
+    /// Starts a record, with everything that is common to all calls; `None` if the call is not wanted.
+    #[inline(always)]
+    fn begin(context: &TracePointContext) -> Option<Self> {
+        let result = syscall_result(context, SYSCALL_RESULT);
+        let number = syscall_result(context, SYSCALL_NUMBER) as u32;
+        let capture = CAPTURES.get(number)?;
+        let outcome = if result < 0 {
+            RECORD_FAILURE
+        } else {
+            RECORD_SUCCESS
+        };
+        if capture.outcomes & outcome == 0 || is_agent() {
+            return None;
+        }
+        let writer = RecordWriter::begin()?;
+        let task = current_task();
+        let registers = user_registers(task);
+        let part = writer.fixed_part::<CallPart>();
+        // SAFETY: the part is inside the scratch buffer, which this program owns.
+        unsafe {
+            (*part).values[0] = registers.u64(offset!(regs_arg0));
+            (*part).values[1] = registers.u64(offset!(regs_arg1));
+            (*part).values[2] = registers.u64(offset!(regs_arg2));
+            (*part).values[3] = registers.u64(offset!(regs_arg3));
+            (*part).values[4] = registers.u64(offset!(regs_arg4));
+            (*part).values[5] = registers.u64(offset!(regs_arg5));
+            (*part).values[RESULT_VALUE] = result.cast_unsigned();
+        }
+        write_header(writer, RecordKind::Call, task, Some(result));
+        let call = Self {
+            writer,
+            capture,
+            part,
+            task,
+        };
+        call.text(capture.texts[0], SectionTag::FirstText);
+        call.text(capture.texts[1], SectionTag::SecondText);
+        call.text(capture.texts[2], SectionTag::ThirdText);
+        call.memory(0, SectionTag::FirstMemory);
+        call.memory(1, SectionTag::SecondMemory);
+        call.memory(2, SectionTag::ThirdMemory);
+        Some(call)
+    }
+
+    /// An argument, or the result, by the number that a capture gives.
+    #[inline(always)]
+    fn value(self, number: u8) -> u64 {
+        let index = usize::from(number.wrapping_sub(1)) & 7;
+        // SAFETY: the masked index is within the eight values of the part in the scratch buffer.
+        unsafe {
+            let values = (&raw const (*self.part).values).cast::<u64>();
+            core::ptr::read_volatile(values.add(index))
+        }
+    }
+
+    #[inline(always)]
+    fn text(self, argument: u8, tag: SectionTag) {
+        if argument != 0 {
+            self.writer.user_string(tag, self.value(argument));
+        }
+    }
+
+    #[inline(always)]
+    fn memory(self, slot: usize, tag: SectionTag) {
+        let capture = self.capture.memory[slot];
+        if capture.argument != 0 {
+            self.writer.begin_section();
+            let address = self.value(capture.argument);
+            let length = u64::from(capture.length);
+            let is_read = self.writer.append_user::<256>(address, length);
+            let flags = if is_read { 0 } else { UNREADABLE };
+            self.writer.end_section(tag, flags);
+        }
+    }
+
+    #[inline(always)]
+    fn path(self, capture: PathCapture, tag: SectionTag, base_tag: SectionTag) {
+        self.writer.user_string(tag, self.value(capture.argument));
+        let first = self.writer.first_of_section();
+        if first == b'/' && self.capture.always_base == 0 {
+            return;
+        }
+        let mut directory = AT_FDCWD;
+        if capture.directory != 0 {
+            directory = self.value(capture.directory) as i32;
+        }
+        let base = if directory == AT_FDCWD {
+            KernelPath::cwd_of(self.task)
+        } else {
+            KernelPath::of_file(file_of(self.task, directory.cast_unsigned()))
+        };
+        if !base.is_null() {
+            path_section(self.writer, base_tag, KernelPath::root_of(self.task), base);
+        }
+    }
+
+    #[inline(always)]
+    fn address(self, address: u64, length: u64) {
+        if address == 0 {
+            return;
+        }
+        self.writer.begin_section();
+        let is_read = self.writer.append_user::<ADDRESS>(address, length);
+        let flags = if is_read { 0 } else { UNREADABLE };
+        self.writer.end_section(SectionTag::Address, flags);
+    }
+
+    /// The start of the data that is moved.
+    #[inline(always)]
+    fn buffer(self) {
+        let capture = self.capture;
+        if capture.buffer_kind == BUFFER_NONE {
+            return;
+        }
+        let mut address = self.value(capture.buffer);
+        let mut length = self.value(capture.buffer_length);
+        if capture.buffer_kind == BUFFER_PLAIN {
+            self.set_requested(length);
+            if capture.is_read == 1 {
+                length = self.transferred();
+            }
+            self.writer.begin_section();
+            let flags = self.data(address, length);
+            self.writer.end_section(SectionTag::Buffer, flags);
+            return;
+        }
+        if capture.buffer_kind == BUFFER_MESSAGE {
+            // `struct user_msghdr`: name, its length and padding, iovec, their number.
+            let mut header = [0_u64; 4];
+            // SAFETY: the helper writes 32 bytes to `header`, zeros if they cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut header).cast(), 32, address as *const _) };
+            self.address(header[0], header[1] & 0xffff_ffff);
+            (address, length) = (header[2], header[3]);
+        }
+        if length > MAX_VECTORS {
+            length = MAX_VECTORS;
+        }
+        self.vectors(address, length);
+    }
+
+    #[inline(always)]
+    fn vectors(self, address: u64, number: u64) {
+        let mut requested = 0_u64;
+        let mut left = u64::MAX;
+        if self.capture.is_read == 1 {
+            left = self.transferred();
+        }
+        self.writer.begin_section();
+        let mut flags = 0;
+        let mut index = 0;
+        while index < VECTORS {
+            if index >= number {
+                break;
+            }
+            // `struct iovec`: address, length.
+            let mut vector = [0_u64; 2];
+            // SAFETY: the helper writes 16 bytes to `vector`, zeros if they cannot be read.
+            unsafe {
+                bpf_probe_read_user(
+                    (&raw mut vector).cast(),
+                    16,
+                    address.wrapping_add(index * 16) as *const _,
+                );
+            }
+            requested = requested.wrapping_add(vector[1]);
+            let length = if vector[1] < left { vector[1] } else { left };
+            left = left.wrapping_sub(length);
+            if index < 4 {
+                flags |= self.data(vector[0], length);
+            }
+            index += 1;
+        }
+        self.writer.end_section(SectionTag::Buffer, flags);
+        self.set_requested(requested);
+    }
+
+    /// Adds data to the section that was begun.
+    #[inline(always)]
+    fn data(self, address: u64, length: u64) -> u16 {
+        let limit = u64::from(setting!(data_bytes));
+        let mut flags = 0;
+        let mut length = length;
+        if length > limit {
+            length = limit;
+            flags = TRUNCATED;
+        }
+        if !self
+            .writer
+            .append_user::<{ MAX_DATA as u64 }>(address, length)
+        {
+            flags |= UNREADABLE;
+        }
+        flags
+    }
+
+    /// Bytes that the call moved.
+    #[inline(always)]
+    fn transferred(self) -> u64 {
+        let result = self.value(agent_ebpf::RESULT).cast_signed();
+        if result > 0 { result as u64 } else { 0 }
+    }
+
+    #[inline(always)]
+    fn set_requested(self, bytes: u64) {
+        // SAFETY: the part is inside the scratch buffer, which this program owns.
+        unsafe { (*self.part).values[REQUESTED_VALUE] = bytes };
+    }
+
+    #[inline(always)]
+    fn submit(self) {
+        self.writer.submit(RecordKind::Call);
+    }
+}

@@ -1,0 +1,98 @@
+//! What the programs that record system calls in general take down of each.
+
+/// The number that stands for a call's result where the number of an argument is expected (from 1).
+pub const RESULT: u8 = 7;
+
+/// No buffer.
+pub const BUFFER_NONE: u8 = 0;
+/// A plain buffer with its length.
+pub const BUFFER_PLAIN: u8 = 1;
+/// An array of `struct iovec` and its length.
+pub const BUFFER_VECTOR: u8 = 2;
+/// A `struct msghdr` (or `mmsghdr`).
+pub const BUFFER_MESSAGE: u8 = 3;
+
+/// Calls that succeed are recorded.
+pub const RECORD_SUCCESS: u8 = 1;
+/// Calls that fail are recorded.
+pub const RECORD_FAILURE: u8 = 2;
+
+/// System calls of which the programs can know: numbers below this.
+pub const SYSCALLS: u32 = 512;
+
+/// The programs that record system calls in general.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaptureProgram {
+    /// Arguments, strings and memory only.
+    Plain,
+    /// Paths besides.
+    Path,
+    /// A descriptor, data and a socket address besides.
+    Descriptor,
+}
+
+impl CaptureProgram {
+    /// The program's name in the object.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "sys_exit_plain",
+            Self::Path => "sys_exit_path",
+            Self::Descriptor => "sys_exit_descriptor",
+        }
+    }
+}
+
+/// A path among the arguments.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathCapture {
+    /// The argument that points to it, from 1; 0 for none.
+    pub argument: u8,
+    /// The argument with the directory that it is relative to; 0 for the working directory.
+    pub directory: u8,
+}
+
+/// Memory that an argument points to.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryCapture {
+    /// The argument, from 1; 0 for none.
+    pub argument: u8,
+    /// Bytes.
+    pub length: u8,
+}
+
+/// What to take down of one system call. Arguments count from 1, so that 0 means none.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// A set of [`RECORD_SUCCESS`], [`RECORD_FAILURE`].
+    pub outcomes: u8,
+    /// 1: the directory is recorded even if the path is absolute.
+    pub always_base: u8,
+    /// Paths.
+    pub paths: [PathCapture; 2],
+    /// Strings.
+    pub texts: [u8; 3],
+    /// Memory.
+    pub memory: [MemoryCapture; 3],
+    /// The descriptor that the event is about: an argument or [`RESULT`].
+    pub descriptor: u8,
+    /// `BUFFER_*`
+    pub buffer_kind: u8,
+    /// The argument with the buffer.
+    pub buffer: u8,
+    /// The argument with its length.
+    pub buffer_length: u8,
+    /// 1: the data is what the call returned, as long as its result says.
+    pub is_read: u8,
+    /// The argument with a socket address.
+    pub address: u8,
+    /// The argument with its length.
+    pub address_length: u8,
+    /// Zero.
+    pub reserved: [u8; 2],
+}
+
+const _: () = assert!(size_of::<Capture>() == 24);
