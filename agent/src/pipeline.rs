@@ -11,7 +11,7 @@ use crate::alert::{Alert, AlertSender};
 use crate::event::{DecodeError, Event, EventType, Payload, decode};
 use crate::fields::{Context, EventFields, Extractors, FieldSource, FileNames, View, file_names};
 use crate::metrics::{HotCounter, HotCounters};
-use crate::rules::{CompiledRule, EvaluationCache, Program, RuleIndex};
+use crate::rules::{CompiledRule, EvaluationCache, EventClass, Program, RuleIndex};
 use crate::sensor::{Reader, Wake};
 use crate::state::{BootClock, ProcessTable, Users};
 
@@ -228,14 +228,30 @@ impl Matcher {
             &views[..1]
         };
         self.matches.clear();
-        self.program
-            .evaluate(event.event_type, views, &mut self.cache, &mut self.matches);
+        self.program.evaluate(
+            event.event_type,
+            class_of(event),
+            views,
+            &mut self.cache,
+            &mut self.matches,
+        );
         for index in &self.matches {
             self.counters.count_match(index.0);
             let rule = self.program.rule(*index);
             self.alerts
                 .send(alert(rule, &self.program, &passed, differs));
         }
+    }
+}
+
+/// What an event's result and flags tell the rules beforehand.
+fn class_of(event: &Event<'_>) -> EventClass {
+    match (event.origin.result, &event.payload) {
+        (None, _) => EventClass::Unknown,
+        (Some(result), _) if result < 0 => EventClass::Failed,
+        (Some(_), Payload::Open(open)) if open.can_write() => EventClass::OpenedForWriting,
+        (Some(_), Payload::Open(_)) => EventClass::OpenedForReading,
+        (Some(_), _) => EventClass::Succeeded,
     }
 }
 

@@ -179,6 +179,14 @@ pub struct Open<'r> {
     pub created: bool,
 }
 
+impl Open<'_> {
+    /// Whether the file was to be opened for writing, perhaps among others.
+    pub fn can_write(&self) -> bool {
+        // `O_ACCMODE`: 0 is reading alone.
+        self.flags & 3 != 0
+    }
+}
+
 /// A connect.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Connect<'r> {

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::ast::Expression;
 use super::knowledge::{Knowledge, judge};
 use super::test::{Check, Test};
-use crate::fields::FieldUse;
+use crate::fields::{FieldArgument, FieldUse};
 
 /// A node's place in the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(u32);
 
 impl NodeId {
@@ -46,7 +46,7 @@ pub(super) struct Compiler {
     pub(super) tests: Vec<SlottedTest>,
     pub(super) slots: HashMap<FieldUse, usize>,
     pub(super) fields: Vec<FieldUse>,
-    known_nodes: HashMap<Node, NodeId>,
+    known_nodes: HashMap<Node, NodeId, foldhash::fast::FixedState>,
     /// By canonical text.
     known_tests: HashMap<String, NodeId>,
 }
@@ -58,7 +58,7 @@ impl Compiler {
             tests: Vec::new(),
             slots: HashMap::new(),
             fields: Vec::new(),
-            known_nodes: HashMap::new(),
+            known_nodes: HashMap::default(),
             known_tests: HashMap::new(),
         };
         compiler.node(Node::Constant(false));
@@ -175,9 +175,35 @@ impl Compiler {
         }
     }
 
+    /// The names of events that some test compares with; `None` if a test looks at them in another way,
+    /// so that any two events may differ to it.
+    pub(super) fn named_events(&self) -> Option<HashSet<String>> {
+        let mut names = HashSet::new();
+        for test in &self.tests {
+            let about_type = |field: &&FieldUse| {
+                matches!(field.name, "evt.type" | "syscall.type" | "evt.type.is")
+            };
+            let fields = test.test.fields();
+            let Some(field) = fields.iter().copied().find(about_type) else {
+                continue;
+            };
+            if let ("evt.type.is", FieldArgument::Key(name)) = (field.name, &field.argument) {
+                names.insert(name.clone());
+                continue;
+            }
+            let Check::Literals(matcher) = &test.test.check else {
+                return None;
+            };
+            let is_field = test.test.left.as_field().is_some();
+            let texts = matcher.equal_texts().filter(|_| is_field)?;
+            names.extend(texts.map(|text| String::from_utf8_lossy(text).into_owned()));
+        }
+        Some(names)
+    }
+
     /// The same conditions with what is known replaced by constants.
     pub(super) fn fold(&mut self, roots: &[NodeId], known: Knowledge<'_>) -> Vec<NodeId> {
-        let mut folded = HashMap::new();
+        let mut folded = vec![None; self.nodes.len()];
         let fold = |root: &NodeId| self.fold_node(*root, known, &mut folded);
         roots.iter().map(fold).collect()
     }
@@ -186,9 +212,13 @@ impl Compiler {
         &mut self,
         node: NodeId,
         known: Knowledge<'_>,
-        folded: &mut HashMap<NodeId, NodeId>,
+        folded: &mut Vec<Option<NodeId>>,
     ) -> NodeId {
-        if let Some(done) = folded.get(&node) {
+        // A node that folding made is folded already.
+        let Some(slot) = folded.get(node.index()) else {
+            return node;
+        };
+        if let Some(done) = slot {
             return *done;
         }
         let done = match self.nodes[node.index()].clone() {
@@ -217,7 +247,7 @@ impl Compiler {
                 self.connect(parts, false)
             }
         };
-        folded.insert(node, done);
+        folded[node.index()] = Some(done);
         done
     }
 }

@@ -173,6 +173,72 @@ pub fn of_open(can_write: bool) -> impl Fn(&FieldUse) -> Known {
     }
 }
 
+/// What every call of this type that did not fail has in common.
+pub fn of_success(field: &FieldUse) -> Known {
+    match (field.name, &field.argument) {
+        ("evt.failed", _) => Known::Value(Value::Bool(false)),
+        ("evt.rawres", _) => Known::Between(0, i128::from(i64::MAX)),
+        ("evt.res", _) => Known::Value(Value::text(b"SUCCESS")),
+        ("evt.count.error", _) => Known::Value(Value::Uint(0)),
+        _ => Known::Unknown,
+    }
+}
+
+/// What an event's own parts tell before any field is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EventClass {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// A call that failed.
+    Failed,
+    /// A call that did not fail.
+    Succeeded,
+    /// An open that succeeded and cannot write.
+    OpenedForReading,
+    /// An open that succeeded and can write.
+    OpenedForWriting,
+}
+
+impl EventClass {
+    /// Every class.
+    pub const ALL: [Self; 5] = [
+        Self::Unknown,
+        Self::Failed,
+        Self::Succeeded,
+        Self::OpenedForReading,
+        Self::OpenedForWriting,
+    ];
+
+    /// Whether events of this type can be of the class.
+    pub fn fits(self, event: EventType) -> bool {
+        match self {
+            Self::Unknown | Self::Failed => true,
+            Self::Succeeded => !is_open(event),
+            Self::OpenedForReading | Self::OpenedForWriting => is_open(event),
+        }
+    }
+
+    /// What every event of the type and class has in common.
+    pub fn knowledge(self, event: EventType) -> impl Fn(&FieldUse) -> Known {
+        let (of_event, of_failure) = (of_event(event), of_failure(event));
+        let (of_reading, of_writing) = (of_open(false), of_open(true));
+        move |field| {
+            let of_class = match self {
+                Self::Unknown => Known::Unknown,
+                Self::Failed => of_failure(field),
+                Self::Succeeded => of_success(field),
+                Self::OpenedForReading => of_reading(field),
+                Self::OpenedForWriting => of_writing(field),
+            };
+            match of_class {
+                Known::Unknown => of_event(field),
+                known => known,
+            }
+        }
+    }
+}
+
 /// Whether the event is of the open family.
 pub fn is_open(event: EventType) -> bool {
     matches!(

@@ -262,6 +262,17 @@ impl Matcher {
         })
     }
 
+    /// The texts of which a value has to be one, or must not be any; `None` for any other test.
+    pub(super) fn equal_texts(&self) -> Option<Box<dyn Iterator<Item = &[u8]> + '_>> {
+        match self {
+            Self::Exists | Self::Never => Some(Box::new(std::iter::empty())),
+            Self::Text(TextTest::Equals(text)) => Some(Box::new(std::iter::once(&text[..]))),
+            Self::Text(TextTest::In(texts)) => Some(Box::new(texts.iter().map(Vec::as_slice))),
+            Self::Not(inner) => inner.equal_texts(),
+            _ => None,
+        }
+    }
+
     /// Whether a value matches.
     pub(super) fn matches(&self, value: &Value<'_>) -> bool {
         match (self, value) {

@@ -8,9 +8,11 @@
 mod ast;
 mod compiler;
 mod definitions;
+mod estimate;
 pub mod event_names;
 mod event_types;
 mod exceptions;
+mod execution;
 mod expansion;
 mod glob;
 mod item;
@@ -21,6 +23,8 @@ mod literal;
 mod loader;
 mod macros;
 mod matcher;
+#[cfg(any(test, feature = "naive"))]
+pub mod naive;
 mod operand;
 mod output;
 mod parser;
@@ -34,6 +38,7 @@ mod rule_item;
 mod rule_set;
 mod suggestion;
 mod test;
+mod text_index;
 mod text_test;
 mod transformer;
 mod warnings;
@@ -46,6 +51,7 @@ pub use ast::{
     Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
 pub use event_types::EventTypes;
+pub use knowledge::EventClass;
 pub use lexer::SyntaxError;
 pub use loader::{RuleSource, load};
 pub use operand::field_text;

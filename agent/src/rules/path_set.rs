@@ -16,6 +16,11 @@ impl PathSet {
         }
     }
 
+    /// How many paths.
+    pub(super) fn len(&self) -> usize {
+        self.paths.len()
+    }
+
     /// Whether some path of the set is a prefix of `path`, component by component. A component of the
     /// set with `?`, `*` or `[` is a pattern.
     pub(super) fn matches(&self, path: &[u8]) -> bool {

@@ -9,16 +9,20 @@ use std::sync::Arc;
 
 use super::Priority;
 use super::compiler::{Compiler, Node, NodeId, SlottedTest};
-use super::knowledge::{self, Knowledge, all_hold, judge, some_holds};
+use super::execution::{Execution, Memory, StepId, View};
+use super::knowledge::{self, EventClass, Knowledge, all_hold, is_open, judge, some_holds};
 use super::output::OutputFormat;
 use super::rule_set::{Rule, RuleSet};
-use super::test::Check;
+use crate::event::table::is_high_volume;
 use crate::event::{EventSet, EventType};
-use crate::fields::{FieldArgument, FieldSource, FieldUse, Value};
+use crate::fields::{FieldArgument, FieldSource, FieldUse};
 
 /// A rule's place in a [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleIndex(pub usize);
+
+/// How many classes of events there are.
+const CLASSES: usize = EventClass::ALL.len();
 
 /// How many rules one event may match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +69,18 @@ pub struct CompiledRule {
     pub events: EventSet,
 }
 
+/// A rule among those that can match one type of event, in the order of definition.
+#[derive(Clone, Copy, Debug)]
+struct Filed {
+    rule: RuleIndex,
+    /// The condition, folded with what is known of the type.
+    root: NodeId,
+    /// The same, ready to run.
+    step: StepId,
+    /// What has to hold before anything else is looked at.
+    guard: StepId,
+}
+
 /// A compiled rule set.
 #[derive(Debug)]
 pub struct Program {
@@ -74,25 +90,16 @@ pub struct Program {
     slots: HashMap<FieldUse, usize>,
     fields: Vec<FieldUse>,
     rules: Vec<CompiledRule>,
-    /// By event type: rules that can match it, in order, with their folded conditions.
-    filed: Vec<Vec<(RuleIndex, NodeId)>>,
+    /// By event type and class: the rules that can match it.
+    filed: Vec<[Arc<[Filed]>; CLASSES]>,
+    execution: Execution,
 }
 
 /// Memory that [`Program::evaluate`] uses again for each event.
 #[derive(Debug, Default)]
 pub struct EvaluationCache {
-    views: [ViewCache; 2],
+    views: [Memory; 2],
     epoch: u64,
-}
-
-#[derive(Debug, Default)]
-struct ViewCache {
-    /// By node: the epoch in which it was evaluated, and in the lowest bit what came out.
-    memo: Vec<u64>,
-    /// By slot: the epoch in which the field was asked for, and where its value is.
-    places: Vec<(u64, usize)>,
-    /// Empty between events: only its allocation is kept.
-    values: Vec<Option<Value<'static>>>,
 }
 
 impl Program {
@@ -102,12 +109,14 @@ impl Program {
         let wanted = |rule: &&Rule| rule.enabled && rule.priority <= options.minimum_priority;
         let mut compiled = Vec::new();
         let mut roots = Vec::new();
+        let mut names = Vec::new();
         for rule in rules.rules().filter(wanted) {
             let root = compiler.expression(&rule.condition);
             for field in rule.output.fields() {
                 compiler.slot(field);
             }
             roots.push(root);
+            names.push(rule.event_types.clone());
             compiled.push(CompiledRule {
                 name: Arc::clone(&rule.name),
                 priority: rule.priority,
@@ -121,15 +130,22 @@ impl Program {
                 events: EventSet::EMPTY,
             });
         }
-        let mut filed = vec![Vec::new(); EventType::count()];
+        // Types that no condition tells from each other are folded once.
+        let named = compiler.named_events();
+        let mut folded: HashMap<(Option<EventType>, EventClass), Arc<[NodeId]>> = HashMap::new();
+        let mut by_event = Vec::with_capacity(EventType::count());
         for event in EventType::all() {
-            let folded = compiler.fold(&roots, &knowledge::of_event(event));
-            for (index, root) in folded.into_iter().enumerate() {
-                if root != NodeId::FALSE {
-                    filed[event.index()].push((RuleIndex(index), root));
-                    compiled[index].events.insert(event);
+            let is_told_apart = named
+                .as_ref()
+                .is_none_or(|named| named.contains(event.name()) || !is_plain(event));
+            by_event.push(EventClass::ALL.map(|class| {
+                if !class.fits(event) {
+                    return Arc::default();
                 }
-            }
+                let key = (is_told_apart.then_some(event), class);
+                let fold = || compiler.fold(&roots, &class.knowledge(event)).into();
+                Arc::clone(folded.entry(key).or_insert_with(fold))
+            }));
         }
         let Compiler {
             nodes,
@@ -138,6 +154,35 @@ impl Program {
             fields,
             ..
         } = compiler;
+        let mut distinct: Vec<NodeId> = folded
+            .values()
+            .flat_map(|roots| roots.iter().copied())
+            .collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let (execution, steps) = Execution::new(&nodes, &tests, fields.len(), &distinct);
+        let step_of = |root: NodeId| distinct.binary_search(&root).ok().map(|place| steps[place]);
+        let mut filed = Vec::with_capacity(by_event.len());
+        for (event, classes) in EventType::all().zip(by_event) {
+            let is_high_volume = is_high_volume(event.name());
+            filed.push(classes.map(|roots: Arc<[NodeId]>| {
+                let mut rules = Vec::new();
+                for (index, root) in roots.iter().enumerate() {
+                    let is_asked = *root != NodeId::FALSE
+                        && (!is_high_volume || names[index].names(event.name()));
+                    if let Some(step) = is_asked.then(|| step_of(*root)).flatten() {
+                        rules.push(Filed {
+                            rule: RuleIndex(index),
+                            root: *root,
+                            step,
+                            guard: execution.guard(step),
+                        });
+                        compiled[index].events.insert(event);
+                    }
+                }
+                rules.into()
+            }));
+        }
         Self {
             matching: options.matching,
             nodes,
@@ -146,6 +191,7 @@ impl Program {
             fields,
             rules: compiled,
             filed,
+            execution,
         }
     }
 
@@ -172,7 +218,7 @@ impl Program {
     /// The events that some rule can match.
     pub fn events(&self) -> EventSet {
         EventType::all()
-            .filter(|event| !self.filed[event.index()].is_empty())
+            .filter(|event| !self.filed_of(*event, EventClass::Unknown).is_empty())
             .collect()
     }
 
@@ -186,12 +232,9 @@ impl Program {
 
     /// Whether some rule can match an event of this type of which this much is known.
     pub fn can_match(&self, event: EventType, known: Knowledge<'_>) -> bool {
-        let Some(filed) = self.filed.get(event.index()) else {
-            return false;
-        };
-        filed
+        self.filed_of(event, EventClass::Unknown)
             .iter()
-            .any(|(_, root)| self.judge(*root, known) != Some(false))
+            .any(|filed| self.judge(filed.root, known) != Some(false))
     }
 
     /// Whether some rule asks about failed calls of this type.
@@ -203,9 +246,10 @@ impl Program {
             return self.can_match(event, &knowledge::of_failure(event));
         }
         let known = knowledge::of_failure(event);
-        self.filed[event.index()]
-            .iter()
-            .any(|(_, root)| self.names_result(*root) && self.judge(*root, &known) != Some(false))
+        let filed = self.filed_of(event, EventClass::Unknown);
+        filed.iter().any(|filed| {
+            self.names_result(filed.root) && self.judge(filed.root, &known) != Some(false)
+        })
     }
 
     fn names_result(&self, node: NodeId) -> bool {
@@ -239,147 +283,57 @@ impl Program {
         }
     }
 
-    /// Adds to `matches` the rules that an event matches under any of its views (at most two).
+    /// The rules that can match an event of a type and class.
+    fn filed_of(&self, event: EventType, class: EventClass) -> &[Filed] {
+        match self.filed.get(event.index()) {
+            Some(classes) => &classes[class as usize],
+            None => &[],
+        }
+    }
+
+    /// Adds to `matches` the rules that an event matches under any of its views (at most two). Its
+    /// class has to be true of it; [`EventClass::Unknown`] is true of any.
     pub fn evaluate<'e>(
         &self,
         event: EventType,
+        class: EventClass,
         views: &[&'e dyn FieldSource],
         cache: &mut EvaluationCache,
         matches: &mut Vec<RuleIndex>,
     ) {
-        let filed = self.filed.get(event.index()).map_or(&[][..], Vec::as_slice);
+        let filed = self.filed_of(event, class);
         if filed.is_empty() {
             return;
         }
         cache.epoch += 1;
         let epoch = cache.epoch;
-        let mut sources = views.iter();
-        let mut open = cache.views.each_mut().map(|memory| {
-            let source: &'e dyn FieldSource = *sources.next()?;
-            Some(View::new(self, source, std::mem::take(memory), epoch))
-        });
-        for (rule, root) in filed {
-            if open.iter_mut().flatten().any(|view| view.holds(*root)) {
-                matches.push(*rule);
+        let [first, second] = &mut cache.views;
+        let Some((source, others)) = views.split_first() else {
+            return;
+        };
+        let mut view = self.execution.view(*source, first, epoch);
+        let mut other = others
+            .first()
+            .map(|source| self.execution.view(*source, second, epoch));
+        for rule in filed.iter() {
+            let holds = |view: &mut View<'_, '_>| view.part(rule.guard) && view.holds(rule.step);
+            if holds(&mut view) || other.as_mut().is_some_and(holds) {
+                matches.push(rule.rule);
                 if self.matching == Matching::First {
                     break;
                 }
             }
         }
-        for (memory, view) in cache.views.iter_mut().zip(open) {
-            if let Some(view) = view {
-                *memory = view.into_memory();
-            }
+        view.end();
+        if let Some(other) = other {
+            other.end();
         }
     }
 }
 
-/// The same memory for values of another event: the elements are dropped, the allocation is kept.
-fn recycle<'b>(mut values: Vec<Option<Value<'_>>>) -> Vec<Option<Value<'b>>> {
-    values.clear();
-    // Nothing is in it; collecting it in place is what keeps the allocation.
-    values.into_iter().map(|_| None).collect()
-}
-
-/// One view of one event under evaluation.
-struct View<'e, 'p> {
-    program: &'p Program,
-    source: &'e dyn FieldSource,
-    memo: Vec<u64>,
-    places: Vec<(u64, usize)>,
-    values: Vec<Option<Value<'e>>>,
-    epoch: u64,
-}
-
-impl<'e, 'p> View<'e, 'p> {
-    fn new(
-        program: &'p Program,
-        source: &'e dyn FieldSource,
-        memory: ViewCache,
-        epoch: u64,
-    ) -> Self {
-        let ViewCache {
-            mut memo,
-            mut places,
-            values,
-        } = memory;
-        memo.resize(program.nodes.len(), 0);
-        places.resize(program.fields.len(), (0, 0));
-        Self {
-            program,
-            source,
-            memo,
-            places,
-            values: recycle(values),
-            epoch,
-        }
-    }
-
-    fn into_memory(self) -> ViewCache {
-        ViewCache {
-            memo: self.memo,
-            places: self.places,
-            values: recycle(self.values),
-        }
-    }
-
-    fn holds(&mut self, node: NodeId) -> bool {
-        let memo = self.memo[node.index()];
-        if memo >> 1 == self.epoch {
-            return memo & 1 == 1;
-        }
-        let program = self.program;
-        let holds = match &program.nodes[node.index()] {
-            Node::Constant(constant) => *constant,
-            Node::And(parts) => parts.iter().all(|part| self.holds(*part)),
-            Node::Or(parts) => parts.iter().any(|part| self.holds(*part)),
-            Node::Not(inner) => !self.holds(*inner),
-            Node::Test(test) => self.test(&program.tests[*test as usize]),
-        };
-        self.memo[node.index()] = (self.epoch << 1) | u64::from(holds);
-        holds
-    }
-
-    fn test(&mut self, test: &SlottedTest) -> bool {
-        if let (Check::Literals(matcher), Some(slot)) = (&test.test.check, test.single) {
-            let place = self.place(slot);
-            return self.values[place]
-                .as_ref()
-                .is_some_and(|value| matcher.matches(value));
-        }
-        for (_, slot) in &test.slots {
-            self.place(*slot);
-        }
-        test.test.holds(&|field| {
-            let (_, slot) = test.slots.iter().find(|(other, _)| other == field)?;
-            self.values[self.places[*slot].1].clone()
-        })
-    }
-
-    /// Where the value of a field is; asks for it the first time.
-    fn place(&mut self, slot: usize) -> usize {
-        let (epoch, place) = self.places[slot];
-        if epoch == self.epoch {
-            return place;
-        }
-        let place = self.values.len();
-        self.values.push(self.source.value(slot));
-        self.places[slot] = (self.epoch, place);
-        place
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_of_the_next_event_use_the_same_memory() {
-        let mut values: Vec<Option<Value<'_>>> = Vec::with_capacity(10);
-        values.push(None);
-        let address = values.as_ptr() as usize;
-        let again = recycle(values);
-        assert!(again.is_empty());
-        assert_eq!((again.capacity(), again.as_ptr() as usize), (10, address));
-    }
+/// Whether all that is known of an event before it happens follows from its name: not so for what is no
+/// system call, and for opens.
+fn is_plain(event: EventType) -> bool {
+    let definition = event.definition();
+    definition.is_some_and(|definition| definition.syscall.is_some()) && !is_open(event)
 }

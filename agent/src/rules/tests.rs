@@ -57,6 +57,7 @@ fn matches(program: &Program, event: EventType, values: &[(&str, Value<'static>)
     let mut found = Vec::new();
     program.evaluate(
         event,
+        EventClass::Unknown,
         &[&given],
         &mut EvaluationCache::default(),
         &mut found,

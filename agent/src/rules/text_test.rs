@@ -13,7 +13,7 @@ use super::path_set::PathSet;
 #[derive(Clone, Debug)]
 pub(super) enum TextTest {
     Equals(Vec<u8>),
-    In(HashSet<Vec<u8>>),
+    In(HashSet<Vec<u8>, foldhash::fast::FixedState>),
     Contains(Box<memmem::Finder<'static>>),
     /// The needle is in lower case.
     ContainsIgnoringCase(Vec<u8>),

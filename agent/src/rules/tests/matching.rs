@@ -127,10 +127,22 @@ fn a_rule_matches_under_either_view() {
     let mut cache = EvaluationCache::default();
     for _ in 0..2 {
         let mut found = Vec::new();
-        program.evaluate(EventType::OPEN, &[&link, &file], &mut cache, &mut found);
+        program.evaluate(
+            EventType::OPEN,
+            EventClass::Unknown,
+            &[&link, &file],
+            &mut cache,
+            &mut found,
+        );
         assert_eq!(found, [RuleIndex(0)]);
         found.clear();
-        program.evaluate(EventType::OPEN, &[&link], &mut cache, &mut found);
+        program.evaluate(
+            EventType::OPEN,
+            EventClass::Unknown,
+            &[&link],
+            &mut cache,
+            &mut found,
+        );
         assert!(found.is_empty());
     }
 }
@@ -325,7 +337,13 @@ fn a_program_asks_for_each_field_once() {
     let mut cache = EvaluationCache::default();
     for _ in 0..3 {
         let source = Counting(std::cell::RefCell::default());
-        program.evaluate(EventType::OPEN, &[&source], &mut cache, &mut Vec::new());
+        program.evaluate(
+            EventType::OPEN,
+            EventClass::Unknown,
+            &[&source],
+            &mut cache,
+            &mut Vec::new(),
+        );
         let mut asked = source.0.into_inner();
         asked.sort_unstable();
         assert_eq!(asked, [0, 1]);
