@@ -221,13 +221,16 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
             text: file.text,
         })
         .collect();
-    let report = rules::load(&sources);
+    let mut report = rules::load_with(&sources, &config.output_settings());
     let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
     if !errors.is_empty() {
         return Err(RunError::Rules(errors.join("\n")));
     }
     for warning in report.warnings() {
         tracing::warn!("{warning}");
+    }
+    for switch in report.rules.switch(&config.rules) {
+        tracing::warn!("rules: no rule {switch}, so there is none to change");
     }
     let options = CompileOptions {
         matching: match config.rule_matching {
@@ -295,6 +298,7 @@ impl Watching {
             counters: metrics.hot(),
             gauges,
             hostname: config.hostname.clone(),
+            static_fields: config.static_fields.clone(),
             second_view: config.sensor.second_view,
             process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
         };

@@ -9,6 +9,7 @@ mod error;
 mod falco;
 mod option;
 mod rule_files;
+mod rule_settings;
 mod section;
 
 pub use document::Location;
@@ -26,7 +27,7 @@ use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
 
 use crate::alert::{AlertFormat, DEFAULT_CAPACITY};
-use crate::rules::Priority;
+use crate::rules::{AppendOutput, OutputSettings, Priority, RuleSwitch};
 use document::{Node, Value};
 use section::{Problems, Section};
 
@@ -39,6 +40,10 @@ pub struct Config {
     /// `rules_files`: files and directories with rules; without it `/etc/peregrine/rules.d`, or
     /// the rules in the binary. See [`Config::rule_files`].
     pub rules_files: Option<Vec<PathBuf>>,
+    /// `rules`: rules to enable or disable, whatever their files say, applied in order.
+    pub rules: Vec<RuleSwitch>,
+    /// `append_output`: what is added to the outputs of rules. Default nothing.
+    pub append_output: Vec<AppendOutput>,
     /// `priority`: rules less severe than this are not loaded. Default `debug`: all are.
     pub priority: Priority,
     /// `rule_matching`: how many rules an event can match. Default `first`.
@@ -205,6 +210,15 @@ impl Config {
         Self::from_text(file, options, &variable)
     }
 
+    /// What applies to the outputs of all rules.
+    pub fn output_settings(&self) -> OutputSettings {
+        OutputSettings {
+            appended: self.append_output.clone(),
+            static_fields: self.static_fields.keys().cloned().collect(),
+            buffers_in_base64: self.buffer_format_base64,
+        }
+    }
+
     /// The same from the text of a file and from these variables of the environment.
     fn from_text(
         file: Option<(&Path, &str)>,
@@ -250,6 +264,8 @@ impl Config {
             rules_files: top
                 .texts("rules_files")
                 .map(|paths| paths.into_iter().map(PathBuf::from).collect()),
+            rules: rule_settings::read_rule_switches(&mut top),
+            append_output: rule_settings::read_append_output(&mut top),
             priority: top.value("priority", Priority::Debug),
             rule_matching: top.value("rule_matching", RuleMatching::First),
             alert_format: AlertFormat {

@@ -16,6 +16,7 @@ pub(super) type Problems = RefCell<Vec<Problem>>;
 pub(super) struct Section<'p> {
     /// With a dot at its end, or empty at the top.
     prefix: String,
+    location: Location,
     entries: Vec<Entry>,
     known: Vec<&'static str>,
     problems: &'p Problems,
@@ -28,6 +29,7 @@ impl<'p> Section<'p> {
     }
 
     fn new(prefix: String, node: Node, problems: &'p Problems) -> Self {
+        let location = node.location.clone();
         let entries = match node.value {
             Value::Map(entries) => entries,
             Value::Null => Vec::new(),
@@ -45,6 +47,7 @@ impl<'p> Section<'p> {
         };
         Self {
             prefix,
+            location,
             entries,
             known: Vec::new(),
             problems,
@@ -58,6 +61,47 @@ impl<'p> Section<'p> {
             location: Location::Option("".into()),
         });
         Section::new(format!("{}{key}.", self.prefix), node, self.problems)
+    }
+
+    /// Whether there is a value under this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let has_value = |entry: &Entry| !matches!(entry.value.value, Value::Null);
+        self.entries
+            .iter()
+            .any(|entry| entry.key == key && has_value(entry))
+    }
+
+    /// The elements of a list.
+    pub(super) fn nodes(&mut self, key: &'static str) -> Vec<Node> {
+        let Some(node) = self.take(key) else {
+            return Vec::new();
+        };
+        let result = match node.value {
+            Value::List(items) => Ok(items),
+            other => Err(format!("expected a list, found {}", shape(&other))),
+        };
+        self.or_report(key, node.location, result)
+            .unwrap_or_default()
+    }
+
+    /// The elements of a list, each with keys of its own.
+    pub(super) fn items(&mut self, key: &'static str) -> Vec<Section<'p>> {
+        let nodes = self.nodes(key).into_iter().enumerate();
+        nodes
+            .map(|(index, node)| {
+                let prefix = format!("{}{key}[{index}].", self.prefix);
+                Section::new(prefix, node, self.problems)
+            })
+            .collect()
+    }
+
+    /// Says what is wrong with the section as a whole.
+    pub(super) fn report(&self, why: &str) {
+        let name = self.prefix.trim_end_matches('.');
+        let message = format!("{name}: {why}");
+        self.problems
+            .borrow_mut()
+            .push(Problem::new(self.location.clone(), message));
     }
 
     /// `true` or `false`, with YAML's older spellings.
@@ -188,7 +232,13 @@ impl<'p> Section<'p> {
         (!matches!(node.value, Value::Null)).then_some(node)
     }
 
-    fn or_report<T>(&self, key: &str, location: Location, result: Result<T, String>) -> Option<T> {
+    /// The value, or `None` after noting why there is none.
+    pub(super) fn or_report<T>(
+        &self,
+        key: &str,
+        location: Location,
+        result: Result<T, String>,
+    ) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(why) => {

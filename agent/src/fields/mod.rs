@@ -4,6 +4,7 @@
 //! modules, one a class, say how a value is computed.
 
 mod connection;
+mod constant;
 mod container;
 mod context;
 mod errno;
@@ -27,4 +28,5 @@ pub fn extractor(name: &str) -> Option<Extractor> {
         .or_else(|| fd::extractor(name))
         .or_else(|| user::extractor(name))
         .or_else(|| container::extractor(name))
+        .or_else(|| constant::extractor(name))
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::append_output::OutputSettings;
 use super::definitions::{Definitions, MacroDefinition, PluginRequirement};
 use super::expansion::SourceFile;
 use super::item::{Fatal, NamedItem};
@@ -32,24 +33,29 @@ const CONTAINER_PLUGIN: (&str, [u64; 3]) = ("container", [0, 7, 1]);
 /// Room for a condition that nests as deep as it may, in a build without optimisation.
 const STACK_BYTES: usize = 32 << 20;
 
+/// Loads rule files, in order, with no settings. See [`load_with`].
+pub fn load(sources: &[RuleSource]) -> LoadReport {
+    load_with(sources, &OutputSettings::default())
+}
+
 /// Loads rule files, in order. On an error the rule set is empty, and the report says why.
 ///
 /// Runs on a thread of its own, whose stack does not depend on the caller's.
-pub fn load(sources: &[RuleSource]) -> LoadReport {
+pub fn load_with(sources: &[RuleSource], outputs: &OutputSettings) -> LoadReport {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
-        match builder.spawn_scoped(scope, || load_here(sources)) {
+        match builder.spawn_scoped(scope, || load_here(sources, outputs)) {
             Ok(thread) => match thread.join() {
                 Ok(report) => report,
                 Err(panic) => std::panic::resume_unwind(panic),
             },
             // No room for another thread: then on this one.
-            Err(_) => load_here(sources),
+            Err(_) => load_here(sources, outputs),
         }
     })
 }
 
-fn load_here(sources: &[RuleSource]) -> LoadReport {
+fn load_here(sources: &[RuleSource], outputs: &OutputSettings) -> LoadReport {
     let files: Vec<_> = sources
         .iter()
         .map(|source| {
@@ -70,7 +76,7 @@ fn load_here(sources: &[RuleSource]) -> LoadReport {
     if let Some(finding) = definitions.plugins.iter().find_map(unmet) {
         outcome = Err(finding);
     }
-    match outcome.and_then(|()| resolve::resolve(definitions, &mut report.findings)) {
+    match outcome.and_then(|()| resolve::resolve(definitions, outputs, &mut report.findings)) {
         Ok(rules) => report.rules = rules,
         Err(finding) => report.findings.push(*finding),
     }

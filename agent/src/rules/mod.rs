@@ -5,6 +5,7 @@
     reason = "a finding is large, so as an error it is boxed from where it is made"
 )]
 
+mod append_output;
 mod ast;
 mod compiler;
 mod definitions;
@@ -32,6 +33,7 @@ mod report;
 mod resolve;
 mod rule_item;
 mod rule_set;
+mod rule_switch;
 mod suggestion;
 mod test;
 mod text_test;
@@ -42,12 +44,13 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use append_output::{AppendOutput, ExtraField, OutputSettings};
 pub use ast::{
     Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
 pub use event_types::EventTypes;
 pub use lexer::SyntaxError;
-pub use loader::{RuleSource, load};
+pub use loader::{RuleSource, load, load_with};
 pub use operand::field_text;
 pub use output::{OutputError, OutputFormat};
 pub use parser::parse;
@@ -55,3 +58,4 @@ pub use priority::{Priority, UnknownPriority};
 pub use program::{CompileOptions, CompiledRule, EvaluationCache, Matching, Program, RuleIndex};
 pub use report::{Code, Excerpt, Finding, Item, LoadReport, Place, Position};
 pub use rule_set::{Rule, RuleSet};
+pub use rule_switch::RuleSwitch;

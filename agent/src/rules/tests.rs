@@ -1,6 +1,8 @@
 //! The language end to end: files in, matches out.
 
 mod files;
+mod language_enablement;
+mod language_outputs;
 mod loading;
 mod matching;
 mod naive;
