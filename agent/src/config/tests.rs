@@ -218,7 +218,7 @@ fn what_is_wrong_is_said_with_its_place_and_a_way_out() {
     for (text, expected) in [
         (
             "a: 1",
-            "p.yaml:1:1: unknown key 'a': expected one of buffer_format_base64,",
+            "p.yaml:1:1: unknown key 'a': expected one of append_output,",
         ),
         (
             "\njson_outptu: true",

@@ -268,6 +268,19 @@ pub struct LoadReport {
 }
 
 impl LoadReport {
+    /// Notes a file that cannot be read: none of the rules load.
+    pub fn add_unreadable(&mut self, file: &str, why: &str) {
+        let place = Place {
+            file: Arc::from(file),
+            position: Position { line: 1, column: 1 },
+        };
+        let message = format!("cannot read the file: {why}");
+        self.rules = super::RuleSet::default();
+        self.files.push(file.to_owned());
+        self.findings
+            .push(*Finding::new(Code::FileRead, place, None, message));
+    }
+
     /// Those that keep the rules from loading.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings
