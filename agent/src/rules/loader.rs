@@ -14,7 +14,7 @@ use super::lists::List;
 use super::report::{Code, Finding, LoadReport, Place, Position};
 use super::suggestion::did_you_mean;
 use super::yaml::{self, Node, Value};
-use super::{ast, resolve, rule_item};
+use super::{ast, resolve, rule_item, schema};
 use crate::fields::registry::closest;
 use crate::version::ENGINE_VERSION;
 
@@ -70,7 +70,7 @@ fn load_here(sources: &[RuleSource], outputs: &OutputSettings) -> LoadReport {
     // Nothing after the first error of a file is looked at, and no file after that one.
     let mut outcome = files.iter().try_for_each(|file| {
         report.files.push(file.name.to_string());
-        read_file(file, &mut definitions, &mut report.findings)
+        read_file(file, &mut definitions, &mut report)
     });
     // A plugin that is missing explains the other errors.
     if let Some(finding) = definitions.plugins.iter().find_map(unmet) {
@@ -80,19 +80,20 @@ fn load_here(sources: &[RuleSource], outputs: &OutputSettings) -> LoadReport {
         Ok(rules) => report.rules = rules,
         Err(finding) => report.findings.push(*finding),
     }
+    let text_of = |name: &str| {
+        let file = files.iter().find(|file| *file.name == *name)?;
+        Some(&*file.text)
+    };
     for finding in &mut report.findings {
-        let file = files.iter().find(|file| file.name == finding.place.file);
-        if let Some(file) = file {
-            finding.read_excerpt(&file.text);
-        }
+        finding.read_files(&text_of);
     }
     report
 }
 
-const LIST_KEYS: &[&str] = &["list", "items", "append", "override"];
-const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override"];
+pub(super) const LIST_KEYS: &[&str] = &["list", "items", "append", "override"];
+pub(super) const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override"];
 /// Keys that make an item; one with several of them is taken for the first.
-const ITEM_KEYS: &[&str] = &[
+pub(super) const ITEM_KEYS: &[&str] = &[
     "required_engine_version",
     "required_plugin_versions",
     "list",
@@ -103,21 +104,28 @@ const ITEM_KEYS: &[&str] = &[
 fn read_file(
     file: &Arc<SourceFile>,
     definitions: &mut Definitions,
-    findings: &mut Vec<Finding>,
+    report: &mut LoadReport,
 ) -> Result<(), Fatal> {
     let at = |position| Place {
         file: Arc::clone(&file.name),
         position,
     };
     let documents = yaml::parse(&file.text).map_err(|(message, position)| {
+        report
+            .schema_warnings
+            .push((file.name.to_string(), "it is not YAML".to_owned()));
         Finding::new(Code::YamlParse, at(position), None, message)
     })?;
+    let warnings = schema::check(&documents).into_iter();
+    report
+        .schema_warnings
+        .extend(warnings.map(|warning| (file.name.to_string(), warning)));
     for document in &documents {
         match &document.value {
             Value::Null => {}
             Value::List(items) => {
                 for item in items {
-                    read_item(item, file, definitions, findings)?;
+                    read_item(item, file, definitions, &mut report.findings)?;
                 }
             }
             _ => {
@@ -175,10 +183,12 @@ fn read_item(
     };
     match kind {
         "required_engine_version" => {
+            warn_of_other_keys(entries, kind, findings, &finding);
             return check_engine_version(value)
                 .map_err(|(code, message)| finding(code, value.position, message));
         }
         "required_plugin_versions" => {
+            warn_of_other_keys(entries, kind, findings, &finding);
             let requirements = read_plugin_versions(value, file)
                 .map_err(|(position, message)| finding(Code::YamlValidate, position, message))?;
             definitions.plugins.extend(requirements);
@@ -200,6 +210,19 @@ fn read_item(
         "list" => read_list(&item, definitions, findings),
         "macro" => read_macro(&item, definitions, findings),
         _ => rule_item::read(&item, definitions, findings),
+    }
+}
+
+/// A requirement has one key.
+fn warn_of_other_keys(
+    entries: &[(String, Position, Node)],
+    kind: &str,
+    findings: &mut Vec<Finding>,
+    finding: &impl Fn(Code, Position, String) -> Fatal,
+) {
+    for (key, position, _) in entries.iter().filter(|(key, _, _)| key != kind) {
+        let message = format!("unknown key '{key}' is ignored");
+        findings.push(*finding(Code::UnknownKey, *position, message));
     }
 }
 

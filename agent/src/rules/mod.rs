@@ -34,6 +34,7 @@ mod resolve;
 mod rule_item;
 mod rule_set;
 mod rule_switch;
+mod schema;
 mod suggestion;
 mod test;
 mod text_test;

@@ -3,6 +3,7 @@
 mod files;
 mod language_enablement;
 mod language_outputs;
+mod language_report;
 mod loading;
 mod matching;
 mod naive;
@@ -67,6 +68,11 @@ fn matches(program: &Program, event: EventType, values: &[(&str, Value<'static>)
         .iter()
         .map(|index| program.rule(*index).name.to_string())
         .collect()
+}
+
+/// The type of event that has this name.
+fn event(name: &str) -> EventType {
+    EventType::from_name(name).unwrap()
 }
 
 fn text(text: &'static str) -> Value<'static> {

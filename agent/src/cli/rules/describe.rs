@@ -37,7 +37,7 @@ impl Traced {
         let always = Wanted::default().probes();
         let alone = |event: EventType, failures: bool| {
             let only: EventSet = std::iter::once(event).collect();
-            let none = EventSet::EMPTY;
+            let none = EventSet::default();
             let wanted = Wanted {
                 events: if failures { none } else { only },
                 failures: if failures { only } else { none },

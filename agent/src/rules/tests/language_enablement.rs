@@ -94,7 +94,7 @@ fn the_configuration_enables_and_disables_rules() {
                 ..CompileOptions::default()
             },
         );
-        let found = matches(&program, EventType::Open, &[]).join(",");
+        let found = matches(&program, event("open"), &[]).join(",");
         assert_eq!(found, expected, "{sentence}");
         let without_rule = sentence.contains("exact is") || found == "one a,one b";
         assert_eq!(
@@ -120,6 +120,6 @@ fn rules_that_matter_less_than_asked_for_are_not_there() {
             minimum_priority,
         };
         let program = Program::compile(&report.rules, options);
-        assert_eq!(matches(&program, EventType::Open, &[]), expected);
+        assert_eq!(matches(&program, event("open"), &[]), expected);
     }
 }
