@@ -23,7 +23,7 @@ use crate::metrics::{
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
 use crate::sensor::{self, Reader, Sensor, SensorError};
-use crate::state::{ProcessTable, Users};
+use crate::state::{ProcessTable, Users, host_names};
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
 const FLUSH_TIME: Duration = Duration::from_millis(500);
@@ -243,6 +243,7 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
     for rule in program.inert_rules() {
         tracing::warn!("rule '{rule}' can match none of the events that are delivered so far");
     }
+    host_names::start_resolving().map_err(RunError::system("start a thread"))?;
     tracing::info!(
         "{} rules from {} file(s)",
         program.rules().len(),

@@ -11,6 +11,7 @@ mod errno;
 mod evt;
 mod fd;
 mod flags;
+mod host_name;
 mod path_text;
 mod proc;
 pub mod registry;
@@ -29,4 +30,5 @@ pub fn extractor(name: &str) -> Option<Extractor> {
         .or_else(|| user::extractor(name))
         .or_else(|| container::extractor(name))
         .or_else(|| constant::extractor(name))
+        .or_else(|| host_name::extractor(name))
 }

@@ -75,11 +75,14 @@ fn define(
     findings: &mut Vec<Finding>,
 ) -> Result<(), Fatal> {
     let condition = item.required_text("condition")?;
-    let output = item.required_text("output")?;
-    let description = item.required_text("desc")?;
+    let output = item.required_text_or_empty("output")?;
+    let description = item.required_text_or_empty("desc")?;
     let priority = priority(item)?;
+    let existing = definitions.rule(item.name);
+    // A rule that is defined again without a source keeps the one that it has.
+    let usual = existing.map_or_else(|| SYSCALL.to_owned(), |rule| rule.source.clone());
     let source = match item.node.get("source") {
-        None => SYSCALL,
+        None => &usual,
         Some(node) => node
             .scalar()
             .filter(|source| !source.is_empty())
