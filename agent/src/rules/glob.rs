@@ -82,7 +82,8 @@ fn set(pattern: &[u8], byte: u8) -> Option<(bool, usize)> {
 /// Whether the byte is in the class that `pattern` starts with, such as `[:digit:]`, and the length
 /// of its name.
 fn class(pattern: &[u8], byte: u8) -> Option<(bool, usize)> {
-    const CLASSES: [(&str, fn(&u8) -> bool); 12] = [
+    type IsIn = fn(&u8) -> bool;
+    const CLASSES: [(&str, IsIn); 12] = [
         ("[:alnum:]", u8::is_ascii_alphanumeric),
         ("[:alpha:]", u8::is_ascii_alphabetic),
         ("[:blank:]", |byte| b" \t".contains(byte)),

@@ -1,10 +1,5 @@
 //! Rules: text to AST to a program that an event runs through.
 
-#![expect(
-    clippy::unnecessary_box_returns,
-    reason = "a finding is large, so as an error it is boxed from where it is made"
-)]
-
 mod append_output;
 mod ast;
 mod compiler;

@@ -255,7 +255,7 @@ fn address_of_host(
     });
     let expected = match (comparison.operator, comparison.modifier) {
         (Operator::Equal | Operator::In, None) | (Operator::Equal, Some(Modifier::AnyOf)) => true,
-        (Operator::NotEqual, None) | (Operator::NotEqual, Some(Modifier::AllOf)) => false,
+        (Operator::NotEqual, None | Some(Modifier::AllOf)) => false,
         _ => return Ok(None),
     };
     let (Some(address), false) = (address, literals.is_empty()) else {

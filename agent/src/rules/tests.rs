@@ -1,9 +1,14 @@
 //! The language end to end: files in, matches out.
 
 mod files;
+mod language_comparison;
+mod language_conditions;
 mod language_enablement;
+mod language_expansion;
+mod language_loader;
 mod language_outputs;
 mod language_report;
+mod language_values;
 mod loading;
 mod matching;
 mod naive;
