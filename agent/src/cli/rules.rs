@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use super::run::RunError;
 use super::{CliError, print};
 use crate::config::{Config, ConfigError};
-use crate::rules::{LoadReport, Rule, RuleSet, RuleSource, load};
+use crate::rules::{LoadReport, Rule, RuleSet, RuleSource, load, load_with};
 
 /// Arguments of `rules`.
 #[derive(Clone, Debug, clap::Args)]
@@ -156,8 +156,11 @@ fn check_text(report: &LoadReport) -> String {
     text
 }
 
+/// The rules as the agent would run them: with what the configuration does to them.
 fn selected(selection: &Selection) -> Result<RuleSet, CliError> {
-    let report = load(&sources(&selection.rules)?);
+    let config = Config::load(None, &[]).map_err(|error| CliError::Run(error.into()))?;
+    let mut report = load_with(&sources(&selection.rules)?, &config.output_settings());
+    report.rules.switch(&config.rules);
     let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
     if errors.is_empty() {
         Ok(report.rules)

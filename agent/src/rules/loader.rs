@@ -329,8 +329,9 @@ fn read_macro(
     Ok(())
 }
 
-/// `1.2.3`
+/// `1.2.3`, perhaps with a suffix such as `-rc1` or `+build`, which counts for nothing.
 fn parse_version(text: &str) -> Option<[u64; 3]> {
+    let text = text.split(['-', '+']).next()?;
     let mut parts = text.split('.').map(|part| part.parse().ok());
     let version = [parts.next()??, parts.next()??, parts.next()??];
     parts.next().is_none().then_some(version)

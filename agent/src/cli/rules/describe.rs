@@ -18,6 +18,8 @@ struct Description {
     traced: Vec<Traced>,
     /// Nothing in the condition limits the types of events.
     any_event: bool,
+    /// Which opens that succeed are recorded, if not all of them are.
+    opens: Option<&'static str>,
 }
 
 /// A program that is attached to the kernel, and what for.
@@ -114,6 +116,7 @@ impl Description {
             ..CompileOptions::default()
         };
         let program = Program::compile(&alone, options);
+        let wanted = wanted_by(&program, false);
         let sorted = |mut fields: Vec<String>| {
             fields.sort();
             fields.dedup();
@@ -124,8 +127,13 @@ impl Description {
             events: program.events().iter().map(EventType::name).collect(),
             condition_fields: sorted(rule.condition.fields().map(str::to_owned).collect()),
             output_fields: sorted(rule.output.fields().map(field_text).collect()),
-            traced: Traced::of(&wanted_by(&program, false)),
+            traced: Traced::of(&wanted),
             any_event: rule.event_types.is_all(),
+            opens: match (wanted.open_read, wanted.open_write) {
+                (true, false) => Some("of files that are opened only those that cannot be written"),
+                (false, true) => Some("of files that are opened only those that can be written"),
+                (true, true) | (false, false) => None,
+            },
         }
     }
 
@@ -166,6 +174,7 @@ pub(super) fn describe_json(rule: &Rule) -> Json {
         "output": rule.output_text,
         "output_fields": description.output_fields,
         "attached": attached,
+        "traced_opens": description.opens,
         "traced": description.traced.iter().map(Traced::json).collect::<Vec<_>>(),
     })
 }
@@ -200,6 +209,9 @@ pub(super) fn describe_text(rule: &Rule) -> String {
     for traced in &description.traced {
         let (probe, reason) = (traced.probe.to_string(), traced.reason());
         let _infallible = writeln!(text, "    {probe:<40} {reason}");
+    }
+    if let Some(opens) = description.opens {
+        let _infallible = writeln!(text, "    {opens}");
     }
     text.push('\n');
     text
@@ -273,6 +285,29 @@ mod tests {
             )]
         );
         assert!(text.contains("calls of execve that failed"), "{text}");
+    }
+
+    #[test]
+    fn opens_that_the_rule_cannot_match_are_not_recorded() {
+        for (condition, expected) in [
+            ("evt.is_open_write = true", Some("can be written")),
+            (
+                "evt.is_open_write = false and fd.num >= 0",
+                Some("cannot be written"),
+            ),
+            ("fd.num >= 0", None),
+        ] {
+            let (json, text) = described(&format!("evt.type = openat and {condition}"));
+            let found = json["traced_opens"].as_str();
+            assert_eq!(
+                found.is_some(),
+                expected.is_some(),
+                "{condition}: {found:?}"
+            );
+            if let Some(expected) = expected {
+                assert!(text.contains(expected), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -107,6 +107,11 @@ fn items() {
             &[],
         ),
         (
+            "a version with a suffix",
+            "- required_plugin_versions: [{name: container, version: 0.4.0-rc1}]\n".to_owned(),
+            &[],
+        ),
+        (
             "a version in three parts",
             "- required_engine_version: 0.63.0\n".to_owned(),
             &[],

@@ -249,3 +249,22 @@ fn values_and_tokens() {
         assert_eq!(fields, listed, "{sentence}");
     }
 }
+
+#[test]
+fn lists_and_buffers_print_no_longer_than_about_a_thousand_characters() {
+    let long = |field: &FieldUse| match field.name {
+        "evt.buffer" => Some(Value::Bytes(vec![b'x'; 5000].into())),
+        "fd.types" => Some(Value::List(vec![text("0123456789"); 500])),
+        "proc.cmdline" => Some(Value::Bytes(vec![b'y'; 5000].into())),
+        _ => None,
+    };
+    let length = |output: &str| {
+        let report = load_text(&with_output(output));
+        let (message, _) = report.rules.rules().next().unwrap().output.render(&long);
+        message.len()
+    };
+    assert_eq!(length("%evt.buffer"), 1024);
+    assert!((1024..1100).contains(&length("%fd.types")));
+    // A text is as long as the kernel side lets it be.
+    assert_eq!(length("%proc.cmdline"), 5000);
+}
