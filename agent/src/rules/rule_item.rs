@@ -83,10 +83,11 @@ fn define(
     let usual = existing.map_or_else(|| SYSCALL.to_owned(), |rule| rule.source.clone());
     let source = match item.node.get("source") {
         None => &usual,
-        Some(node) => node
-            .scalar()
-            .filter(|source| !source.is_empty())
-            .ok_or_else(|| item.malformed(node.position, "'source' has to be a name"))?,
+        Some(node) => match node.scalar() {
+            Some("") => &usual,
+            Some(source) => source,
+            None => return Err(item.malformed(node.position, "'source' has to be a name")),
+        },
     };
     let mut exceptions = Vec::new();
     let context = exceptions::Context {
