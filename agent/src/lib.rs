@@ -17,6 +17,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod pipeline;
+pub mod rule_tests;
 pub mod rules;
 pub mod sensor;
 pub mod state;

@@ -7,6 +7,7 @@ pub mod version;
 mod wanted;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,7 +31,7 @@ pub struct Cli {
 pub enum Command {
     /// Watch this machine and print an alert for each event that a rule matches
     Run(run::Args),
-    /// Check, list or describe rules
+    /// Check, list, describe or test rules
     Rules(rules::Args),
     /// List the fields that rules can name
     Fields(fields::Args),
@@ -56,6 +57,30 @@ pub enum CliError {
     /// No rule has this name.
     #[error("no rule is named '{0}'; `peregrine rules list` shows the names")]
     UnknownRule(String),
+    /// No test has one of the tags.
+    #[error("no test has the tag {tags}")]
+    NoTest {
+        /// Those asked for.
+        tags: String,
+    },
+    /// A directory has no test files.
+    #[error("no test file (*.yaml, *.yml) is in {}", path.display())]
+    NoTestFile {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The report of tests cannot be put together.
+    #[error("cannot write the report")]
+    Report(#[source] io::Error),
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -93,8 +118,6 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use clap::CommandFactory;
     use clap::error::ErrorKind;
 

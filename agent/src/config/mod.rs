@@ -13,7 +13,7 @@ mod section;
 
 pub use document::Location;
 pub use error::{ConfigError, Problem};
-pub use rule_files::RuleFile;
+pub use rule_files::{RuleFile, read_rule_files};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -6,6 +6,7 @@
 )]
 
 mod ast;
+mod comparison;
 mod compiler;
 mod definitions;
 pub mod event_names;
@@ -17,7 +18,7 @@ mod item;
 pub mod knowledge;
 mod lexer;
 mod lists;
-mod literal;
+pub(crate) mod literal;
 mod loader;
 mod macros;
 mod matcher;
@@ -28,16 +29,16 @@ mod path_set;
 mod priority;
 mod program;
 mod regular_expression;
-mod report;
+pub(crate) mod report;
 mod resolve;
 mod rule_item;
 mod rule_set;
-mod suggestion;
+pub(crate) mod suggestion;
 mod test;
 mod text_test;
 mod transformer;
 mod warnings;
-mod yaml;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ mod tests;
 pub use ast::{
     Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
+pub use comparison::{CompiledComparison, NotComparable};
 pub use event_types::EventTypes;
 pub use lexer::SyntaxError;
 pub use loader::{RuleSource, load};
