@@ -52,7 +52,12 @@ pub(super) fn forget_superseded(field: &FieldUse, values: &mut Values) {
                     && (other.name != all || !matches!(other.argument, FieldArgument::Index(1..)))
             });
         } else if field.name == parent || field.name == all {
-            values.remove(&bare(all));
+            // One ancestor of a list: the others stay.
+            if let Some(Some(Value::List(list))) = values.remove(&bare(all)) {
+                for (index, ancestor) in (1..).zip(list) {
+                    values.entry(level(all, index)).or_insert(Some(ancestor));
+                }
+            }
             if field.name == parent {
                 values.remove(&level(all, 1));
             } else if field.argument == FieldArgument::Index(1) {

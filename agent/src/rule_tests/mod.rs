@@ -20,4 +20,3 @@ pub use explain::{Explanation, Part, explain};
 pub use file::{Expectation, Named, RuleReference, TestCase, TestFile};
 pub use problem::{FileError, Problem};
 pub use run::{Failure, FileResult, Options, Outcome, TestResult, run_file};
-
