@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod pipeline;
 pub mod rule_tests;
 pub mod rules;
+pub mod schema;
 pub mod sensor;
 pub mod state;
 pub mod version;

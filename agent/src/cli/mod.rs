@@ -3,6 +3,7 @@
 pub mod fields;
 pub mod rules;
 pub mod run;
+pub mod schema;
 pub mod version;
 mod wanted;
 
@@ -35,6 +36,8 @@ pub enum Command {
     Rules(rules::Args),
     /// List the fields that rules can name
     Fields(fields::Args),
+    /// Print the JSON Schema of rule files, rule tests or the configuration, for editors
+    Schema(schema::Args),
     /// Print the versions of this program and of the rule language
     Version(version::Args),
 }
@@ -93,6 +96,7 @@ impl Cli {
             Command::Run(args) => Ok(run::run(&args)?),
             Command::Rules(args) => rules::rules(&args),
             Command::Fields(args) => fields::fields(&args),
+            Command::Schema(args) => schema::schema(&args),
             Command::Version(args) => version::version(&args),
         }
     }

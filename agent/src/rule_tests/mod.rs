@@ -20,3 +20,5 @@ pub use explain::{Explanation, Part, explain};
 pub use file::{Expectation, Named, RuleReference, TestCase, TestFile};
 pub use problem::{FileError, Problem};
 pub use run::{Failure, FileResult, Options, Outcome, TestResult, run_file};
+
+pub(crate) use file::{EXPECT_KEYS, FILE_KEYS, MATCHING, TEST_KEYS};

@@ -37,6 +37,9 @@ fn run_with(rules: &str, tests: &str, options: &Options) -> FileResult {
     let path = folder.path().join("t.yaml");
     fs::write(&path, tests).unwrap();
     let mut result = run_file(&path, options);
+    if result.errors.is_empty() {
+        crate::schema::tests::rule_tests_accept(tests);
+    }
     result.name = "t.yaml".to_owned();
     result
 }

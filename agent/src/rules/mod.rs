@@ -15,6 +15,7 @@ mod exceptions;
 mod expansion;
 mod glob;
 mod item;
+pub(crate) mod keys;
 pub mod knowledge;
 mod lexer;
 mod lists;
