@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::rules::RuleSource;
@@ -182,10 +182,9 @@ tests:
 fn a_failed_test_says_why() {
     let why = |tests: &str| {
         let result = run(tests);
-        failures(&result)
-            .iter()
-            .map(|failure| format!("{}\n{}", failure.message, failure.details))
-            .collect::<String>()
+        let lines = failures(&result).into_iter();
+        let lines = lines.map(|failure| [failure.message.as_str(), &failure.details].join("\n"));
+        lines.collect::<String>()
     };
     assert_eq!(
         why(
@@ -485,7 +484,7 @@ fn tap_has_a_line_for_each_test() {
         .skip_while(|line| **line != "  ---")
         .skip(1)
         .take_while(|line| **line != "  ...")
-        .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap()))
+        .flat_map(|line| [line.strip_prefix("  ").unwrap(), "\n"])
         .collect();
     let block = crate::rules::yaml::parse(&block).unwrap();
     let message = block[0]
@@ -522,14 +521,89 @@ fn text_and_json_say_the_same() {
     assert_eq!(json["files"][1]["successful"], false);
 }
 
+/// The sensor's events run through the compiled program: it has to say what the tests' own evaluation says.
+#[test]
+fn the_compiled_program_agrees() {
+    use crate::event::EventType;
+    use crate::fields::{FieldSource, Value};
+    use crate::rules::{CompileOptions, EvaluationCache, Matching, Program, load};
+
+    struct Source<'s>(&'s Program, &'s EventDescription);
+    impl FieldSource for Source<'_> {
+        fn value(&self, slot: usize) -> Option<Value<'_>> {
+            self.1.value(&self.0.fields()[slot])
+        }
+    }
+
+    let rules = load(&default_sources()).rules;
+    let options = CompileOptions {
+        matching: Matching::All,
+        ..CompileOptions::default()
+    };
+    let program = Program::compile(&rules, options);
+    let mut compared = 0;
+    for path in default_test_files() {
+        let file = TestFile::parse("t", &fs::read_to_string(&path).unwrap()).unwrap();
+        for test in file.tests {
+            let types = EventType::ALL;
+            let Some(event_type) = types
+                .into_iter()
+                .find(|one| one.name() == test.event.event_type())
+            else {
+                continue;
+            };
+            let source = Source(&program, &test.event);
+            let mut found = Vec::new();
+            let mut cache = EvaluationCache::default();
+            program.evaluate(event_type, &[&source], &mut cache, &mut found);
+            let found: Vec<_> = found
+                .iter()
+                .map(|index| &program.rule(*index).name)
+                .collect();
+            let expected: Vec<_> = rules
+                .rules()
+                .filter(|rule| explain(&rule.condition, &|field| test.event.value(field)).holds)
+                .map(|rule| &rule.name)
+                .collect();
+            assert_eq!(found, expected, "{}", test.name.text);
+            compared += 1;
+        }
+    }
+    assert!(compared > 50, "{compared}");
+}
+
+#[test]
+fn a_deep_condition_is_explained() {
+    let deep = "not (fd.num > 0 or ".repeat(300) + "fd.num = 1" + &")".repeat(300);
+    let rules = serde_json::json!([{
+        "rule": "r", "desc": "d", "condition": deep, "output": "o", "priority": "INFO",
+    }]);
+    let file = "rules: rules.yaml\ntests:\n- {name: x, event: {evt.type: openat, fd.num: 1}, expect: {fires: r}}\n";
+    let result = run_with(&rules.to_string(), file, &Options::default());
+    assert_eq!(failures(&result).len(), 1);
+}
+
+fn default_sources() -> Vec<RuleSource> {
+    let files = crate::default_rules::FILES.iter();
+    let source = |(name, text): &(&str, &str)| RuleSource {
+        name: (*name).to_owned(),
+        text: (*text).to_owned(),
+    };
+    files.map(source).collect()
+}
+
+fn default_test_files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/tests");
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
 /// The tests of the default rules pass, and each rule has one that it fires in and one that it does not.
 #[test]
 fn the_default_rules_pass_their_tests() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/tests");
     let mut results = Vec::new();
     let (mut fires, mut silent) = (BTreeSet::new(), 0);
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for path in default_test_files() {
         let file = TestFile::parse("t", &fs::read_to_string(&path).unwrap()).unwrap();
         for test in file.tests {
             silent += usize::from(test.expectation.fires.is_empty());
@@ -539,14 +613,7 @@ fn the_default_rules_pass_their_tests() {
     }
     let text = report::text(&results);
     assert!(!results.iter().any(FileResult::is_failure), "{text}");
-    let sources: Vec<_> = crate::default_rules::FILES
-        .iter()
-        .map(|(name, text)| RuleSource {
-            name: (*name).to_owned(),
-            text: (*text).to_owned(),
-        })
-        .collect();
-    let rules = crate::rules::load(&sources).rules;
+    let rules = crate::rules::load(&default_sources()).rules;
     for rule in rules.rules() {
         assert!(
             fires.contains(&*rule.name),

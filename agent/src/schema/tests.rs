@@ -116,10 +116,12 @@ fn files(folder: &str) -> Vec<String> {
 
 #[test]
 fn our_own_files_are_valid() {
-    files("rules").iter().for_each(|text| accepts(&RULES, text));
-    files("rules/tests")
-        .iter()
-        .for_each(|text| accepts(&RULE_TESTS, text));
+    for text in files("rules") {
+        accepts(&RULES, &text);
+    }
+    for text in files("rules/tests") {
+        accepts(&RULE_TESTS, &text);
+    }
     // The configuration of the pods is inside of a manifest.
     let manifest =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/configmap.yaml");

@@ -10,6 +10,8 @@ pub use junit::junit;
 pub use tap::tap;
 pub use text::text;
 
+use std::fmt::Write as _;
+
 use super::run::{Failure, FileResult, Outcome};
 
 /// How many tests of what kind.
@@ -41,22 +43,28 @@ impl Counts {
 
 /// Everything about a failed test, in lines.
 fn all(failures: &[Failure]) -> String {
-    failures
-        .iter()
-        .map(|failure| format!("{}\n{}", failure.message, indented(&failure.details, "  ")))
-        .collect()
+    let mut text = String::new();
+    for failure in failures {
+        text.push_str(&failure.message);
+        text.push('\n');
+        text.push_str(&indented(&failure.details, "  "));
+    }
+    text
 }
 
 fn indented(text: &str, indent: &str) -> String {
-    text.lines()
-        .map(|line| format!("{indent}{line}\n"))
-        .collect()
+    let mut indented = String::new();
+    for line in text.lines() {
+        let _infallible = writeln!(indented, "{indent}{line}");
+    }
+    indented
 }
 
 /// Every error of a file, in lines.
 fn errors(file: &FileResult) -> String {
-    file.errors
-        .iter()
-        .map(|error| format!("{error}\n"))
-        .collect()
+    let mut text = String::new();
+    for error in &file.errors {
+        let _infallible = writeln!(text, "{error}");
+    }
+    text
 }
