@@ -45,7 +45,7 @@ pub struct Args {
 pub enum Format {
     /// For people
     Text,
-    /// XML as `JUnit` writes it, which build servers read
+    /// XML as JUnit writes it, which build servers read
     Junit,
     /// Test Anything Protocol, version 14
     Tap,

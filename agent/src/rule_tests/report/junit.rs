@@ -1,4 +1,4 @@
-//! `JUnit` XML, as build servers read it: one suite a file, one case a test.
+//! JUnit XML, as build servers read it: one suite a file, one case a test.
 
 use std::io;
 
