@@ -7,6 +7,8 @@
 mod document;
 mod error;
 mod falco;
+mod help;
+mod key;
 mod option;
 mod rule_files;
 mod rule_settings;
@@ -14,7 +16,8 @@ mod section;
 
 pub use document::Location;
 pub use error::{ConfigError, Problem};
-pub use rule_files::RuleFile;
+pub use key::{Key, KeyKind, keys};
+pub use rule_files::{RuleFile, read_rule_files};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -29,7 +32,7 @@ use tracing::level_filters::LevelFilter;
 use crate::alert::{AlertFormat, DEFAULT_CAPACITY};
 use crate::rules::{AppendOutput, OutputSettings, Priority, RuleSwitch};
 use document::{Node, Value};
-use section::{Problems, Section};
+use section::{Reading, Section};
 
 /// Read if it exists and no other file is named.
 pub const DEFAULT_PATH: &str = "/etc/peregrine/peregrine.yaml";
@@ -155,25 +158,32 @@ impl Default for LogLevel {
     }
 }
 
+/// Falco's names, which are those of syslog, and `trace`.
+const LOG_LEVELS: [(&str, LevelFilter); 10] = [
+    ("emergency", LevelFilter::ERROR),
+    ("alert", LevelFilter::ERROR),
+    ("critical", LevelFilter::ERROR),
+    ("error", LevelFilter::ERROR),
+    ("warning", LevelFilter::WARN),
+    ("notice", LevelFilter::INFO),
+    ("info", LevelFilter::INFO),
+    ("informational", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
+
 impl FromStr for LogLevel {
     type Err = String;
 
-    /// Falco's names, which are those of syslog, and `trace`.
     fn from_str(text: &str) -> Result<Self, String> {
-        Ok(Self(match &*text.to_ascii_lowercase() {
-            "emergency" | "alert" | "critical" | "error" => LevelFilter::ERROR,
-            "warning" => LevelFilter::WARN,
-            "notice" | "info" | "informational" => LevelFilter::INFO,
-            "debug" => LevelFilter::DEBUG,
-            "trace" => LevelFilter::TRACE,
-            _ => {
-                return Err(
-                    "expected emergency, alert, critical, error, warning, notice, info, \
-                            debug or trace"
-                        .to_owned(),
-                );
-            }
-        }))
+        LOG_LEVELS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, level)| Self(*level))
+            .ok_or_else(|| {
+                "expected emergency, alert, critical, error, warning, notice, info, debug or trace"
+                    .to_owned()
+            })
     }
 }
 
@@ -236,9 +246,9 @@ impl Config {
         for option in options {
             option::apply(&mut root, option)?;
         }
-        let problems = Problems::default();
-        let mut config = Self::read(Section::root(root, &problems));
-        let mut problems = problems.into_inner();
+        let reading = Reading::default();
+        let mut config = Self::read(Section::root(root, &reading));
+        let mut problems = reading.problems.into_inner();
         problems.sort_by_key(|problem| problem.location.line());
         if !problems.is_empty() {
             return Err(ConfigError::Invalid { problems });

@@ -6,8 +6,7 @@ use crate::rules::{AppendOutput, ExtraField, OutputFormat, RuleSwitch};
 
 /// The entries of `append_output`.
 pub(super) fn read_append_output(top: &mut Section<'_>) -> Vec<AppendOutput> {
-    let entries = top.items("append_output");
-    entries.into_iter().map(read_entry).collect()
+    top.items("append_output", read_entry)
 }
 
 fn read_entry(mut entry: Section<'_>) -> AppendOutput {
@@ -71,8 +70,8 @@ fn extra_field(node: Node) -> Result<ExtraField, String> {
 
 /// The entries of `rules`.
 pub(super) fn read_rule_switches(top: &mut Section<'_>) -> Vec<RuleSwitch> {
-    let entries = top.items("rules");
-    entries.into_iter().flat_map(read_switch).collect()
+    let entries = top.items("rules", read_switch);
+    entries.into_iter().flatten().collect()
 }
 
 /// One entry; it has one of the two keys.
@@ -80,9 +79,7 @@ fn read_switch(mut entry: Section<'_>) -> Vec<RuleSwitch> {
     let any_text = |text: &str| Ok(text.to_owned());
     let mut switches = Vec::new();
     for (key, enable) in [("enable", true), ("disable", false)] {
-        if !entry.has(key) {
-            continue;
-        }
+        let is_given = entry.has(key);
         let mut which = entry.section(key);
         let switch = RuleSwitch {
             enable,
@@ -90,7 +87,7 @@ fn read_switch(mut entry: Section<'_>) -> Vec<RuleSwitch> {
             tag: which.value_with("tag", any_text),
         };
         which.finish();
-        switches.push(switch);
+        switches.extend(is_given.then_some(switch));
     }
     let names_none = |switch: &RuleSwitch| switch.rule.is_none() && switch.tag.is_none();
     if switches.len() != 1 {

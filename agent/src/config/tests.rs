@@ -10,9 +10,13 @@ fn load_with(
 ) -> Result<Config, ConfigError> {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
     let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
-    Config::from_text(Some((Path::new("p.yaml"), text)), &options, &|name| {
+    let config = Config::from_text(Some((Path::new("p.yaml"), text)), &options, &|name| {
         variables.get(name).map(OsString::from)
-    })
+    });
+    if config.is_ok() {
+        crate::schema::tests::config_accepts(text);
+    }
+    config
 }
 
 fn load(text: &str) -> Config {

@@ -19,6 +19,7 @@ mod user;
 mod value;
 
 pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};
+pub(crate) use errno::errno_name;
 pub use fd::file_names;
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};
 

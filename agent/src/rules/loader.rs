@@ -90,8 +90,11 @@ fn load_here(sources: &[RuleSource], outputs: &OutputSettings) -> LoadReport {
     report
 }
 
-pub(super) const LIST_KEYS: &[&str] = &["list", "items", "append", "override"];
-pub(super) const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override"];
+pub(crate) const LIST_KEYS: &[&str] = &["list", "items", "append", "override"];
+pub(crate) const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override"];
+/// Keys that `override` can change.
+pub(crate) const LIST_CHANGEABLE: &[&str] = &["items"];
+pub(crate) const MACRO_CHANGEABLE: &[&str] = &["condition"];
 /// Keys that make an item; one with several of them is taken for the first.
 pub(super) const ITEM_KEYS: &[&str] = &[
     "required_engine_version",
@@ -242,7 +245,7 @@ fn read_list(
         findings.push(*item.finding(Code::InvalidListName, position, message));
     }
     let append = item.append(findings)?;
-    let overrides = item.overrides(&["items"], &["items"])?;
+    let overrides = item.overrides(LIST_CHANGEABLE, LIST_CHANGEABLE)?;
     let append = append || overrides.appended.contains("items");
     let now = definitions.tick();
     let existing = definitions
@@ -295,7 +298,7 @@ fn read_macro(
         findings.push(*item.finding(Code::InvalidMacroName, position, message));
     }
     let append = item.append(findings)?;
-    let overrides = item.overrides(&["condition"], &["condition"])?;
+    let overrides = item.overrides(MACRO_CHANGEABLE, MACRO_CHANGEABLE)?;
     let append = append || overrides.appended.contains("condition");
     let now = definitions.tick();
     let existing = definitions

@@ -2,6 +2,7 @@
 
 mod append_output;
 mod ast;
+mod comparison;
 mod compiler;
 mod definitions;
 pub mod event_names;
@@ -10,10 +11,11 @@ mod exceptions;
 mod expansion;
 mod glob;
 mod item;
+pub(crate) mod keys;
 pub mod knowledge;
 mod lexer;
 mod lists;
-mod literal;
+pub(crate) mod literal;
 mod loader;
 mod macros;
 mod matcher;
@@ -24,18 +26,18 @@ mod path_set;
 mod priority;
 mod program;
 mod regular_expression;
-mod report;
+pub(crate) mod report;
 mod resolve;
 mod rule_item;
 mod rule_set;
 mod rule_switch;
 mod schema;
-mod suggestion;
+pub(crate) mod suggestion;
 mod test;
 mod text_test;
 mod transformer;
 mod warnings;
-mod yaml;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,7 @@ pub use append_output::{AppendOutput, ExtraField, OutputSettings};
 pub use ast::{
     Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
+pub use comparison::{CompiledComparison, NotComparable};
 pub use event_types::EventTypes;
 pub use lexer::SyntaxError;
 pub use loader::{RuleSource, load, load_with};

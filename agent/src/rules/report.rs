@@ -189,7 +189,7 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    fn of(text: &str, position: Position) -> Option<Self> {
+    pub(crate) fn of(text: &str, position: Position) -> Option<Self> {
         const AROUND: usize = 60;
         let start = text
             .split_inclusive('\n')
@@ -214,7 +214,7 @@ impl Excerpt {
     }
 
     /// The line, and below it a caret.
-    fn lines(&self, indent: &str) -> String {
+    pub(crate) fn lines(&self, indent: &str) -> String {
         let Self { text, column, .. } = self;
         format!("{indent}{text}\n{indent}{:>column$}", '^')
     }
@@ -246,7 +246,7 @@ impl fmt::Display for Finding {
 }
 
 /// Text from a rule file on one line, without control characters.
-struct OneLine<'t>(&'t str);
+pub(crate) struct OneLine<'t>(pub(crate) &'t str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ use super::{Priority, UnknownPriority};
 /// The source of rules that name none.
 pub(super) const SYSCALL: &str = "syscall";
 
-pub(super) const RULE_KEYS: &[&str] = &[
+pub(crate) const RULE_KEYS: &[&str] = &[
     "rule",
     "desc",
     "condition",
@@ -30,8 +30,8 @@ pub(super) const RULE_KEYS: &[&str] = &[
     "append",
     "override",
 ];
-const APPENDABLE: &[&str] = &["condition", "output", "desc", "tags", "exceptions"];
-const REPLACEABLE: &[&str] = &[
+pub(crate) const APPENDABLE: &[&str] = &["condition", "output", "desc", "tags", "exceptions"];
+pub(crate) const REPLACEABLE: &[&str] = &[
     "condition",
     "output",
     "desc",

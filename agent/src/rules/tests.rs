@@ -26,7 +26,9 @@ fn source(text: &str) -> Vec<RuleSource> {
 }
 
 fn load_text(text: &str) -> LoadReport {
-    load(&source(text))
+    let report = load(&source(text));
+    crate::schema::tests::rules_agree(text, &report);
+    report
 }
 
 /// A rule with this condition, named `r`.

@@ -1,6 +1,7 @@
 //! `peregrine rules`
 
 mod describe;
+mod test;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ pub enum Command {
         #[command(flatten)]
         selection: Selection,
     },
+    /// Run unit tests of rules, which need no kernel; exit code 1 if one fails
+    Test(test::Args),
 }
 
 /// Which rules to load.
@@ -84,6 +87,7 @@ pub fn rules(args: &Args) -> Result<ExitCode, CliError> {
             }
             show(&rules, selection.json, describe_json, describe_text)
         }
+        Command::Test(args) => test::test(args),
     }
 }
 
