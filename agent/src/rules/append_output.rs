@@ -115,7 +115,12 @@ impl OutputSettings {
             .iter()
             .filter(|field| field.suggested && field.argument != ArgumentRule::Required)
             .map(|field| field.name.to_owned());
-        let constants = self.static_fields.iter().map(|key| format!("static.{key}"));
+        let constants = self
+            .static_fields
+            .iter()
+            .map(|key| format!("static.{key}"))
+            // A name with other characters cannot be written as a field.
+            .filter(|name| registry::field_prefix(name) == Some(name.len()));
         let shown = |name: String| format!("{}=%{name}", name.replace('.', "_"));
         of_registry
             .chain(constants)

@@ -4,6 +4,7 @@ mod files;
 mod language_comparison;
 mod language_conditions;
 mod language_enablement;
+mod language_events;
 mod language_expansion;
 mod language_loader;
 mod language_outputs;

@@ -34,7 +34,7 @@ fn rendered(output: &str, settings: &OutputSettings) -> (String, serde_json::Val
 fn settings(appended: Vec<AppendOutput>) -> OutputSettings {
     OutputSettings {
         appended,
-        static_fields: vec!["site".to_owned()],
+        static_fields: vec!["no field".to_owned(), "site".to_owned()],
         ..OutputSettings::default()
     }
 }
