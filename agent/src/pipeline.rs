@@ -1,6 +1,7 @@
 //! The hot path: one thread that takes records from the kernel, keeps the state, matches the rules and
 //! hands alerts over. It shares nothing but counters, and takes no lock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,8 @@ pub struct Pipeline {
     pub gauges: Arc<PipelineGauges>,
     /// The host's name.
     pub hostname: String,
+    /// Constants of the configuration: the fields `static.NAME`.
+    pub static_fields: BTreeMap<String, String>,
     /// Whether a path is also judged as the kernel resolved it.
     pub second_view: bool,
     /// How many process records the kernel dropped so far.
@@ -77,6 +80,7 @@ impl Pipeline {
             users: self.users,
             clock: BootClock::new(),
             hostname: self.hostname,
+            static_fields: self.static_fields,
             second_view: self.second_view,
             alerts: self.alerts,
             counters: self.counters,
@@ -175,6 +179,7 @@ struct Matcher {
     users: Users,
     clock: BootClock,
     hostname: String,
+    static_fields: BTreeMap<String, String>,
     second_view: bool,
     alerts: AlertSender,
     counters: Arc<HotCounters>,
@@ -206,6 +211,7 @@ impl Matcher {
             users: &self.users,
             clock: &self.clock,
             hostname: &self.hostname,
+            static_fields: &self.static_fields,
             names: &self.names,
             view: View::Passed,
         };

@@ -3,10 +3,12 @@
 pub mod fields;
 pub mod rules;
 pub mod run;
+pub mod schema;
 pub mod version;
 mod wanted;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,10 +32,12 @@ pub struct Cli {
 pub enum Command {
     /// Watch this machine and print an alert for each event that a rule matches
     Run(run::Args),
-    /// Check, list or describe rules
+    /// Check, list, describe or test rules
     Rules(rules::Args),
     /// List the fields that rules can name
     Fields(fields::Args),
+    /// Print the JSON Schema of rule files, rule tests or the configuration, for editors
+    Schema(schema::Args),
     /// Print the versions of this program and of the rule language
     Version(version::Args),
 }
@@ -56,6 +60,30 @@ pub enum CliError {
     /// No rule has this name.
     #[error("no rule is named '{0}'; `peregrine rules list` shows the names")]
     UnknownRule(String),
+    /// No test has one of the tags.
+    #[error("no test has the tag {tags}")]
+    NoTest {
+        /// Those asked for.
+        tags: String,
+    },
+    /// A directory has no test files.
+    #[error("no test file (*.yaml, *.yml) is in {}", path.display())]
+    NoTestFile {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The report of tests cannot be put together.
+    #[error("cannot write the report")]
+    Report(#[source] io::Error),
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -68,6 +96,7 @@ impl Cli {
             Command::Run(args) => Ok(run::run(&args)?),
             Command::Rules(args) => rules::rules(&args),
             Command::Fields(args) => fields::fields(&args),
+            Command::Schema(args) => schema::schema(&args),
             Command::Version(args) => version::version(&args),
         }
     }
@@ -93,8 +122,6 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use clap::CommandFactory;
     use clap::error::ErrorKind;
 

@@ -23,7 +23,7 @@ use crate::metrics::{
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
 use crate::sensor::{self, Reader, Sensor, SensorError};
-use crate::state::{ProcessTable, Users};
+use crate::state::{ProcessTable, Users, host_names};
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
 const FLUSH_TIME: Duration = Duration::from_millis(500);
@@ -221,13 +221,16 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
             text: file.text,
         })
         .collect();
-    let report = rules::load(&sources);
+    let mut report = rules::load_with(&sources, &config.output_settings());
     let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
     if !errors.is_empty() {
         return Err(RunError::Rules(errors.join("\n")));
     }
     for warning in report.warnings() {
         tracing::warn!("{warning}");
+    }
+    for switch in report.rules.switch(&config.rules) {
+        tracing::warn!("rules: no rule {switch}, so there is none to change");
     }
     let options = CompileOptions {
         matching: match config.rule_matching {
@@ -240,6 +243,7 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
     for rule in program.inert_rules() {
         tracing::warn!("rule '{rule}' can match none of the events that are delivered so far");
     }
+    host_names::start_resolving().map_err(RunError::system("start a thread"))?;
     tracing::info!(
         "{} rules from {} file(s)",
         program.rules().len(),
@@ -296,6 +300,7 @@ impl Watching {
             counters: metrics.hot(),
             gauges,
             hostname: config.hostname.clone(),
+            static_fields: config.static_fields.clone(),
             second_view: config.sensor.second_view,
             process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
         };

@@ -5,7 +5,6 @@
 
 /// The key, which stands for everything below it too, and what to do instead.
 const KEYS: &[(&str, &str)] = &[
-    ("append_output", NOT_YET),
     (
         "base_syscalls",
         "the loaded rules decide what is attached; remove it",
@@ -55,10 +54,6 @@ const KEYS: &[(&str, &str)] = &[
     ("plugins", NO_PLUGINS),
     ("plugins_hostinfo", NO_PLUGINS),
     ("program_output", NOT_YET),
-    (
-        "rules",
-        "to enable or disable rules, override them with 'enabled' in a rules file",
-    ),
     ("rules_file", "write rules_files"),
     (
         "syscall_event_drops",

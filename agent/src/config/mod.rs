@@ -7,13 +7,17 @@
 mod document;
 mod error;
 mod falco;
+mod help;
+mod key;
 mod option;
 mod rule_files;
+mod rule_settings;
 mod section;
 
 pub use document::Location;
 pub use error::{ConfigError, Problem};
-pub use rule_files::RuleFile;
+pub use key::{Key, KeyKind, keys};
+pub use rule_files::{RuleFile, read_rule_files};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -26,9 +30,9 @@ use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
 
 use crate::alert::{AlertFormat, DEFAULT_CAPACITY};
-use crate::rules::Priority;
+use crate::rules::{AppendOutput, OutputSettings, Priority, RuleSwitch};
 use document::{Node, Value};
-use section::{Problems, Section};
+use section::{Reading, Section};
 
 /// Read if it exists and no other file is named.
 pub const DEFAULT_PATH: &str = "/etc/peregrine/peregrine.yaml";
@@ -39,6 +43,10 @@ pub struct Config {
     /// `rules_files`: files and directories with rules; without it `/etc/peregrine/rules.d`, or
     /// the rules in the binary. See [`Config::rule_files`].
     pub rules_files: Option<Vec<PathBuf>>,
+    /// `rules`: rules to enable or disable, whatever their files say, applied in order.
+    pub rules: Vec<RuleSwitch>,
+    /// `append_output`: what is added to the outputs of rules. Default nothing.
+    pub append_output: Vec<AppendOutput>,
     /// `priority`: rules less severe than this are not loaded. Default `debug`: all are.
     pub priority: Priority,
     /// `rule_matching`: how many rules an event can match. Default `first`.
@@ -154,25 +162,32 @@ impl Default for LogLevel {
     }
 }
 
+/// Falco's names, which are those of syslog, and `trace`.
+const LOG_LEVELS: [(&str, LevelFilter); 10] = [
+    ("emergency", LevelFilter::ERROR),
+    ("alert", LevelFilter::ERROR),
+    ("critical", LevelFilter::ERROR),
+    ("error", LevelFilter::ERROR),
+    ("warning", LevelFilter::WARN),
+    ("notice", LevelFilter::INFO),
+    ("info", LevelFilter::INFO),
+    ("informational", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
+
 impl FromStr for LogLevel {
     type Err = String;
 
-    /// Falco's names, which are those of syslog, and `trace`.
     fn from_str(text: &str) -> Result<Self, String> {
-        Ok(Self(match &*text.to_ascii_lowercase() {
-            "emergency" | "alert" | "critical" | "error" => LevelFilter::ERROR,
-            "warning" => LevelFilter::WARN,
-            "notice" | "info" | "informational" => LevelFilter::INFO,
-            "debug" => LevelFilter::DEBUG,
-            "trace" => LevelFilter::TRACE,
-            _ => {
-                return Err(
-                    "expected emergency, alert, critical, error, warning, notice, info, \
-                            debug or trace"
-                        .to_owned(),
-                );
-            }
-        }))
+        LOG_LEVELS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, level)| Self(*level))
+            .ok_or_else(|| {
+                "expected emergency, alert, critical, error, warning, notice, info, debug or trace"
+                    .to_owned()
+            })
     }
 }
 
@@ -209,6 +224,15 @@ impl Config {
         Self::from_text(file, options, &variable)
     }
 
+    /// What applies to the outputs of all rules.
+    pub fn output_settings(&self) -> OutputSettings {
+        OutputSettings {
+            appended: self.append_output.clone(),
+            static_fields: self.static_fields.keys().cloned().collect(),
+            buffers_in_base64: self.buffer_format_base64,
+        }
+    }
+
     /// The same from the text of a file and from these variables of the environment.
     fn from_text(
         file: Option<(&Path, &str)>,
@@ -226,9 +250,9 @@ impl Config {
         for option in options {
             option::apply(&mut root, option)?;
         }
-        let problems = Problems::default();
-        let mut config = Self::read(Section::root(root, &problems));
-        let mut problems = problems.into_inner();
+        let reading = Reading::default();
+        let mut config = Self::read(Section::root(root, &reading));
+        let mut problems = reading.problems.into_inner();
         problems.sort_by_key(|problem| problem.location.line());
         if !problems.is_empty() {
             return Err(ConfigError::Invalid { problems });
@@ -254,6 +278,8 @@ impl Config {
             rules_files: top
                 .texts("rules_files")
                 .map(|paths| paths.into_iter().map(PathBuf::from).collect()),
+            rules: rule_settings::read_rule_switches(&mut top),
+            append_output: rule_settings::read_append_output(&mut top),
             priority: top.value("priority", Priority::Debug),
             rule_matching: top.value("rule_matching", RuleMatching::First),
             alert_format: AlertFormat {

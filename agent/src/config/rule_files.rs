@@ -58,6 +58,14 @@ impl Config {
     }
 }
 
+/// Reads a file of rules, or of a directory the files ending in `.yaml` or `.yml` in the order of their
+/// names.
+pub fn read_rule_files(path: &Path) -> Result<Vec<RuleFile>, ConfigError> {
+    let mut files = Vec::new();
+    read_path(path, &mut files)?;
+    Ok(files)
+}
+
 fn read_path(path: &Path, files: &mut Vec<RuleFile>) -> Result<(), ConfigError> {
     let error = |source| ConfigError::Read {
         path: path.to_owned(),

@@ -7,27 +7,42 @@ use std::str::FromStr;
 use super::document::{Entry, Location, Node, Value};
 use super::error::Problem;
 use super::falco;
+use super::key::{Key, KeyKind};
 
-/// Collects what is wrong, so that one start shows all of it.
-pub(super) type Problems = RefCell<Vec<Problem>>;
+/// What reading finds out on its way.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// What is wrong, so that one start shows all of it.
+    pub(super) problems: RefCell<Vec<Problem>>,
+    /// The keys that were asked for: those that exist.
+    pub(super) keys: RefCell<Vec<Key>>,
+}
+
+/// A value that is one of some words.
+pub(super) trait Choice {
+    /// All of them; any case will do.
+    fn words() -> Vec<String>;
+}
 
 /// The keys of one map. Each key that is asked for is a key that exists: the others are reported
 /// by [`Section::finish`].
 pub(super) struct Section<'p> {
     /// With a dot at its end, or empty at the top.
     prefix: String,
+    location: Location,
     entries: Vec<Entry>,
     known: Vec<&'static str>,
-    problems: &'p Problems,
+    reading: &'p Reading,
 }
 
 impl<'p> Section<'p> {
     /// The whole configuration.
-    pub(super) fn root(node: Node, problems: &'p Problems) -> Self {
-        Self::new(String::new(), node, problems)
+    pub(super) fn root(node: Node, reading: &'p Reading) -> Self {
+        Self::new(String::new(), node, reading)
     }
 
-    fn new(prefix: String, node: Node, problems: &'p Problems) -> Self {
+    fn new(prefix: String, node: Node, reading: &'p Reading) -> Self {
+        let location = node.location.clone();
         let entries = match node.value {
             Value::Map(entries) => entries,
             Value::Null => Vec::new(),
@@ -37,7 +52,8 @@ impl<'p> Section<'p> {
                     None => String::new(),
                 };
                 let message = format!("{name}expected keys with values, found {}", shape(&other));
-                problems
+                reading
+                    .problems
                     .borrow_mut()
                     .push(Problem::new(node.location, message));
                 Vec::new()
@@ -45,19 +61,82 @@ impl<'p> Section<'p> {
         };
         Self {
             prefix,
+            location,
             entries,
             known: Vec::new(),
-            problems,
+            reading,
         }
     }
 
     /// The section under this key.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'p> {
-        let node = self.take(key).unwrap_or_else(|| Node {
+        let node = self.take(key, KeyKind::Section).unwrap_or_else(|| Node {
             value: Value::Null,
             location: Location::Option("".into()),
         });
-        Section::new(format!("{}{key}.", self.prefix), node, self.problems)
+        Section::new(format!("{}{key}.", self.prefix), node, self.reading)
+    }
+
+    /// Whether there is a value under this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let has_value = |entry: &Entry| !matches!(entry.value.value, Value::Null);
+        self.entries
+            .iter()
+            .any(|entry| entry.key == key && has_value(entry))
+    }
+
+    /// The elements of a list that holds fields and formats.
+    pub(super) fn nodes(&mut self, key: &'static str) -> Vec<Node> {
+        self.list(key, KeyKind::Formats)
+    }
+
+    /// The elements of a list, each with keys of its own, which `read` reads.
+    pub(super) fn items<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(Section<'_>) -> T,
+    ) -> Vec<T> {
+        let nodes = self.list(key, KeyKind::Items);
+        let path = format!("{}{key}", self.prefix);
+        let items = nodes.into_iter().enumerate().map(|(index, node)| {
+            let prefix = format!("{path}[{index}].");
+            read(Section::new(prefix, node, self.reading))
+        });
+        let items = items.collect();
+        // Which keys an element has is known from reading one that says nothing.
+        let scratch = Reading::default();
+        let nothing = Node {
+            value: Value::Null,
+            location: Location::Option("".into()),
+        };
+        read(Section::new(format!("{path}[]."), nothing, &scratch));
+        self.reading
+            .keys
+            .borrow_mut()
+            .extend(scratch.keys.into_inner());
+        items
+    }
+
+    fn list(&mut self, key: &'static str, kind: KeyKind) -> Vec<Node> {
+        let Some(node) = self.take(key, kind) else {
+            return Vec::new();
+        };
+        let result = match node.value {
+            Value::List(items) => Ok(items),
+            other => Err(format!("expected a list, found {}", shape(&other))),
+        };
+        self.or_report(key, node.location, result)
+            .unwrap_or_default()
+    }
+
+    /// Says what is wrong with the section as a whole.
+    pub(super) fn report(&self, why: &str) {
+        let name = self.prefix.trim_end_matches('.');
+        let message = format!("{name}: {why}");
+        self.reading
+            .problems
+            .borrow_mut()
+            .push(Problem::new(self.location.clone(), message));
     }
 
     /// `true` or `false`, with YAML's older spellings.
@@ -67,15 +146,17 @@ impl<'p> Section<'p> {
             "false" | "no" | "off" => Ok(false),
             _ => Err("expected true or false".to_owned()),
         };
-        self.value_with(key, parse).unwrap_or(default)
+        self.parsed(key, KeyKind::Switch { default }, parse)
+            .unwrap_or(default)
     }
 
     /// A value whose type says itself what it expects.
     pub(super) fn value<T>(&mut self, key: &'static str, default: T) -> T
     where
-        T: FromStr<Err: Display>,
+        T: FromStr<Err: Display> + Choice,
     {
-        self.value_with(key, |text| {
+        let kind = KeyKind::Choice { words: T::words() };
+        self.parsed(key, kind, |text| {
             text.parse().map_err(|error: T::Err| error.to_string())
         })
         .unwrap_or(default)
@@ -97,7 +178,12 @@ impl<'p> Section<'p> {
                     format!("expected a whole number from {least} to {most}")
                 })
         };
-        self.value_with(key, parse).unwrap_or(default)
+        let kind = KeyKind::Number {
+            default,
+            least: *range.start(),
+            most: *range.end(),
+        };
+        self.parsed(key, kind, parse).unwrap_or(default)
     }
 
     /// Any one value; `parse` says what was expected.
@@ -106,7 +192,16 @@ impl<'p> Section<'p> {
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let node = self.take(key)?;
+        self.parsed(key, KeyKind::Text, parse)
+    }
+
+    fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        kind: KeyKind,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let node = self.take(key, kind)?;
         let result = match &node.value {
             Value::Scalar(text) => parse(text).map_err(|why| format!("{why}, found '{text}'")),
             other => Err(format!("expected a single value, found {}", shape(other))),
@@ -116,7 +211,7 @@ impl<'p> Section<'p> {
 
     /// A list of texts; a single text is a list of one.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
-        let node = self.take(key)?;
+        let node = self.take(key, KeyKind::Texts)?;
         let result = match node.value {
             Value::Scalar(text) => Ok(vec![text]),
             Value::List(items) => items
@@ -136,7 +231,7 @@ impl<'p> Section<'p> {
 
     /// A map from any names to texts.
     pub(super) fn text_map(&mut self, key: &'static str) -> Vec<(String, String)> {
-        let Some(node) = self.take(key) else {
+        let Some(node) = self.take(key, KeyKind::TextMap) else {
             return Vec::new();
         };
         let result = match node.value {
@@ -174,26 +269,38 @@ impl<'p> Section<'p> {
                 known.sort_unstable();
                 format!("unknown key '{key}': expected one of {}", known.join(", "))
             };
-            self.problems
+            self.reading
+                .problems
                 .borrow_mut()
                 .push(Problem::new(entry.location, message));
         }
     }
 
     /// Takes a key out; `None` also if it has no value.
-    fn take(&mut self, key: &'static str) -> Option<Node> {
+    fn take(&mut self, key: &'static str, kind: KeyKind) -> Option<Node> {
         self.known.push(key);
+        self.reading.keys.borrow_mut().push(Key {
+            path: format!("{}{key}", self.prefix),
+            kind,
+        });
         let at = self.entries.iter().position(|entry| entry.key == key)?;
         let node = self.entries.remove(at).value;
         (!matches!(node.value, Value::Null)).then_some(node)
     }
 
-    fn or_report<T>(&self, key: &str, location: Location, result: Result<T, String>) -> Option<T> {
+    /// The value, or `None` after noting why there is none.
+    pub(super) fn or_report<T>(
+        &self,
+        key: &str,
+        location: Location,
+        result: Result<T, String>,
+    ) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(why) => {
                 let message = format!("{}{key}: {why}", self.prefix);
-                self.problems
+                self.reading
+                    .problems
                     .borrow_mut()
                     .push(Problem::new(location, message));
                 None

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::rules::ExtraField;
 
 fn load_with(
     text: &str,
@@ -9,9 +10,13 @@ fn load_with(
 ) -> Result<Config, ConfigError> {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
     let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
-    Config::from_text(Some((Path::new("p.yaml"), text)), &options, &|name| {
+    let config = Config::from_text(Some((Path::new("p.yaml"), text)), &options, &|name| {
         variables.get(name).map(OsString::from)
-    })
+    });
+    if config.is_ok() {
+        crate::schema::tests::config_accepts(text);
+    }
+    config
 }
 
 fn load(text: &str) -> Config {
@@ -42,6 +47,90 @@ fn an_empty_file_and_no_file_give_the_defaults() {
         assert_eq!(config.process_table_size.get(), 262_144);
         assert_eq!(config.host_root, PathBuf::from("/"));
         assert!(!config.hostname.is_empty());
+    }
+}
+
+#[test]
+fn what_is_done_to_rules_is_read() {
+    let config = load(
+        "rules:
+- disable: {rule: 'Shell *'}
+- enable: {tag: mitre, rule: x}
+append_output:
+- match: {source: syscall, tags: [a, b], rule: r}
+  extra_output: on %evt.hostname
+  extra_fields: [proc.pid, {parent: '%proc.pname (%proc.ppid)'}]
+- suggested_output: true
+",
+    );
+    assert_eq!(
+        config.rules,
+        [
+            RuleSwitch {
+                enable: false,
+                rule: Some("Shell *".to_owned()),
+                tag: None,
+            },
+            RuleSwitch {
+                enable: true,
+                rule: Some("x".to_owned()),
+                tag: Some("mitre".to_owned()),
+            },
+        ]
+    );
+    let [matching, suggested] = config.append_output.as_slice() else {
+        panic!("{:?}", config.append_output);
+    };
+    assert_eq!(matching.source.as_deref(), Some("syscall"));
+    assert_eq!(matching.tags.iter().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(matching.rule.as_deref(), Some("r"));
+    assert_eq!(matching.extra_output.as_deref(), Some("on %evt.hostname"));
+    let keys: Vec<_> = matching.extra_fields.iter().map(ExtraField::key).collect();
+    assert_eq!(keys, ["proc.pid", "parent"]);
+    assert!(!matching.suggested_output && suggested.suggested_output);
+}
+
+#[test]
+fn what_cannot_be_done_to_rules_is_refused_with_its_place() {
+    for (text, expected) in [
+        (
+            "rules: [{enable: {rule: x}, disable: {rule: x}}]",
+            "p.yaml:1:9: rules[0]: expected 'enable' or 'disable'",
+        ),
+        ("rules: [{}]", "rules[0]: expected 'enable' or 'disable'"),
+        (
+            "rules:\n- enable: {}",
+            "p.yaml:2:3: rules[0]: expected 'rule' or 'tag'",
+        ),
+        (
+            "rules: [{enable: {rle: x}}]",
+            "did you mean 'rules[0].enable.rule'?",
+        ),
+        ("rules: x", "rules: expected a list"),
+        (
+            "append_output: [{extra_output: '%proc.nme'}]",
+            "append_output[0].extra_output: unknown field 'proc.nme'; did you mean",
+        ),
+        ("append_output: [{extra_output: 5%}]", "cannot be escaped"),
+        (
+            "append_output: [{extra_fields: [proc.nme]}]",
+            "did you mean 'proc.name'?",
+        ),
+        (
+            "append_output: [{extra_fields: ['proc.name of']}]",
+            "is no field alone",
+        ),
+        (
+            "append_output: [{extra_fields: [{a: x, b: y}]}]",
+            "expected a field's name, or one key with a format",
+        ),
+        (
+            "append_output: [{extra_fields: [proc.pid, {proc.pid: x}]}]",
+            "'proc.pid' is there twice",
+        ),
+    ] {
+        let message = refusal(text, &[]);
+        assert!(message.contains(expected), "{text}: {message}");
     }
 }
 
@@ -135,7 +224,7 @@ fn what_is_wrong_is_said_with_its_place_and_a_way_out() {
     for (text, expected) in [
         (
             "a: 1",
-            "p.yaml:1:1: unknown key 'a': expected one of buffer_format_base64,",
+            "p.yaml:1:1: unknown key 'a': expected one of append_output,",
         ),
         (
             "\njson_outptu: true",

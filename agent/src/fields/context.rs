@@ -1,5 +1,7 @@
 //! What the values of one event's fields are computed from.
 
+use std::collections::BTreeMap;
+
 use super::{FieldArgument, FieldSource, FieldUse, Value};
 use crate::event::{Event, Origin};
 use crate::state::{BootClock, Process, ProcessTable, Users};
@@ -40,6 +42,8 @@ pub struct Context<'c> {
     pub clock: &'c BootClock,
     /// The host's name.
     pub hostname: &'c str,
+    /// Constants of the configuration: the fields `static.NAME`.
+    pub static_fields: &'c BTreeMap<String, String>,
     /// The names of the file that was opened.
     pub names: &'c FileNames,
     /// Which of them counts.

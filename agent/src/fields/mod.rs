@@ -5,6 +5,7 @@
 
 mod call_path;
 mod connection;
+mod constant;
 mod container;
 mod context;
 mod descriptor;
@@ -13,6 +14,7 @@ mod evt;
 mod fd;
 mod flags;
 mod fs_path;
+mod host_name;
 mod parameter;
 mod path_text;
 mod proc;
@@ -21,6 +23,7 @@ mod user;
 mod value;
 
 pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};
+pub(crate) use errno::errno_name;
 pub use fd::file_names;
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};
 
@@ -32,4 +35,6 @@ pub fn extractor(name: &str) -> Option<Extractor> {
         .or_else(|| fs_path::extractor(name))
         .or_else(|| user::extractor(name))
         .or_else(|| container::extractor(name))
+        .or_else(|| constant::extractor(name))
+        .or_else(|| host_name::extractor(name))
 }

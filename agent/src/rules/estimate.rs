@@ -53,6 +53,8 @@ impl Estimate {
         let (cost, probability) = match &test.check {
             Check::Literals(matcher) => of_matcher(matcher),
             Check::Operand(..) => (20.0, 0.2),
+            // Reads a table that another thread fills.
+            Check::Hosts(..) => (60.0, 0.05),
         };
         // A function of fields allocates.
         let cost = if test.left.as_field().is_some() {

@@ -142,6 +142,11 @@ fn of_comparison(comparison: &Comparison) -> Option<EventTypes> {
             }
         }
         // Events count from one, so this holds for all of them, or for none, or for some.
+        "evt.num" if comparison.operator == Operator::In => {
+            let number = |literal: &Literal| parse_number(FieldType::Uint, &literal.text());
+            let is_zero = |literal| number(literal) == Ok(0);
+            literals.iter().all(is_zero).then(EventTypes::none)
+        }
         "evt.num" => {
             let number = parse_number(FieldType::Uint, &literals.first()?.text()).ok()?;
             match (comparison.operator, number) {
@@ -181,6 +186,8 @@ mod tests {
             ),
             ("evt.type = open and evt.num = 0", Some(&[])),
             ("evt.type = open or evt.num = 0", Some(&["open"])),
+            ("evt.type = open or evt.num in (0)", Some(&["open"])),
+            ("evt.type = open or evt.num in (0, 1)", None),
             ("evt.type = open and evt.num >= 0", Some(&["open"])),
             ("evt.type = open and not evt.num = 0", Some(&["open"])),
             (

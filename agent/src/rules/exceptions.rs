@@ -285,8 +285,10 @@ impl Reader<'_> {
                     let items: Vec<String> = items.iter().map(one).collect::<Result<_, _>>()?;
                     format!("({})", items.join(", "))
                 }
-                Value::Scalar(text) if text.starts_with('(') => text.clone(),
-                Value::Scalar(text) if takes_list(operator) => format!("({text})"),
+                Value::Scalar(text) if takes_list(operator) && !text.starts_with('(') => {
+                    format!("({text})")
+                }
+                Value::Scalar(text) if takes_list(operator) => text.clone(),
                 Value::Scalar(text) => quoted(text),
                 Value::Null | Value::Map(_) => return Err(error(value)),
             };

@@ -37,6 +37,8 @@ fn one(pattern: &[u8], byte: u8) -> Option<usize> {
         [] => None,
         [b'?', ..] => Some(1),
         [b'\\', literal, ..] => (*literal == byte).then_some(2),
+        // A backslash that escapes nothing matches nothing.
+        [b'\\'] => None,
         [b'[', rest @ ..] => match set(rest, byte) {
             Some((matches, length)) => matches.then_some(length + 1),
             // No closing bracket: it stands for itself.
@@ -57,6 +59,11 @@ fn set(pattern: &[u8], byte: u8) -> Option<(bool, usize)> {
         if low == b']' && at > first {
             return Some((found != negated, at + 1));
         }
+        if let Some((is_in_class, length)) = class(&pattern[at..], byte) {
+            found |= is_in_class;
+            at += length;
+            continue;
+        }
         if low == b'\\' {
             at += 1;
             low = *pattern.get(at)?;
@@ -70,6 +77,30 @@ fn set(pattern: &[u8], byte: u8) -> Option<(bool, usize)> {
             found |= low == byte;
         }
     }
+}
+
+/// Whether the byte is in the class that `pattern` starts with, such as `[:digit:]`, and the length
+/// of its name.
+fn class(pattern: &[u8], byte: u8) -> Option<(bool, usize)> {
+    type IsIn = fn(&u8) -> bool;
+    const CLASSES: [(&str, IsIn); 12] = [
+        ("[:alnum:]", u8::is_ascii_alphanumeric),
+        ("[:alpha:]", u8::is_ascii_alphabetic),
+        ("[:blank:]", |byte| b" \t".contains(byte)),
+        ("[:cntrl:]", u8::is_ascii_control),
+        ("[:digit:]", u8::is_ascii_digit),
+        ("[:graph:]", u8::is_ascii_graphic),
+        ("[:lower:]", u8::is_ascii_lowercase),
+        ("[:print:]", |byte| (b' '..=b'~').contains(byte)),
+        ("[:punct:]", u8::is_ascii_punctuation),
+        ("[:space:]", |byte| b" \t\n\x0b\x0c\r".contains(byte)),
+        ("[:upper:]", u8::is_ascii_uppercase),
+        ("[:xdigit:]", u8::is_ascii_hexdigit),
+    ];
+    let (name, is_in) = CLASSES
+        .iter()
+        .find(|(name, _)| pattern.starts_with(name.as_bytes()))?;
+    Some((is_in(&byte), name.len()))
 }
 
 #[cfg(test)]
@@ -92,6 +123,12 @@ mod tests {
             ("[!a-c]x", "bx", false),
             ("[]]x", "]x", true),
             ("[a", "[a", true),
+            ("[[:digit:]x]", "7", true),
+            ("[[:digit:]x]", "x", true),
+            ("[![:digit:]]", "7", false),
+            ("[[:space:]-]", "-", true),
+            ("[[:nothing:]", ":", true),
+            ("a\\", "a\\", false),
             ("\\*", "*", true),
             ("\\*", "a", false),
         ] {

@@ -111,6 +111,15 @@ impl<'n> NamedItem<'n> {
         })
     }
 
+    /// The same, and the text may be empty.
+    pub(super) fn required_text_or_empty(&self, key: &str) -> Result<TracedText, Fatal> {
+        let node = self.node.get(key);
+        match node.and_then(|node| Some((node, node.scalar()?))) {
+            Some((node, text)) => Ok(TracedText::new(self.file, node, text)),
+            None => self.required_text(key),
+        }
+    }
+
     /// A key that is true or false, as YAML 1.1 writes it.
     pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, Fatal> {
         let Some(node) = self.node.get(key) else {

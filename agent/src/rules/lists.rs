@@ -168,7 +168,7 @@ pub(super) fn quoted(item: &str) -> String {
 
 /// Replaces each occurrence that stands alone; `None` if there is none.
 fn replace_word(text: &TracedText, word: &str, replacement: &str) -> Option<TracedText> {
-    let is_delimiter = |byte: u8| b" \t\n\r(),=".contains(&byte);
+    let is_delimiter = |byte: u8| b" \t\x08\n\r(),=".contains(&byte);
     let source = text.as_str();
     let bytes = source.as_bytes();
     let mut out = TracedText::empty_at_start_of(text);

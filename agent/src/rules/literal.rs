@@ -7,7 +7,7 @@ use crate::fields::registry::FieldType;
 
 /// A decimal number that fits the type. A hexadecimal one is valid by the grammar and no number in
 /// Falco; here the message says what to write.
-pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, String> {
+pub(crate) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, String> {
     if text.starts_with("0x") || text.starts_with("0X") {
         return Err(format!(
             "'{text}' is not a valid number: write it in decimal"
@@ -33,7 +33,7 @@ pub(super) fn parse_number(field_type: FieldType, text: &str) -> Result<i128, St
 }
 
 /// `true` or `false`, in lower case.
-pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
+pub(crate) fn parse_bool(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -42,7 +42,7 @@ pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
 }
 
 /// Pairs of hexadecimal digits.
-pub(super) fn parse_hexadecimal(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn parse_hexadecimal(text: &str) -> Result<Vec<u8>, String> {
     let error = || format!("'{text}' is no even number of hexadecimal digits");
     let digits = text.as_bytes();
     if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -57,7 +57,7 @@ pub(super) fn parse_hexadecimal(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// A port: its number, or the name of a service as /etc/services has it.
-pub(super) fn parse_port(text: &str) -> Result<i128, String> {
+pub(crate) fn parse_port(text: &str) -> Result<i128, String> {
     if text.is_empty() {
         return Ok(0);
     }
@@ -80,7 +80,7 @@ pub(super) fn parse_port(text: &str) -> Result<i128, String> {
 }
 
 /// An address: IPv4 if it has a dot, else IPv6.
-pub(super) fn parse_address(text: &str) -> Result<IpAddr, String> {
+pub(crate) fn parse_address(text: &str) -> Result<IpAddr, String> {
     let parsed = if text.contains('.') && !text.contains(':') {
         text.parse().map(IpAddr::V4).ok()
     } else {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::append_output::OutputSettings;
 use super::definitions::{Definitions, MacroDefinition, PluginRequirement};
 use super::expansion::SourceFile;
 use super::item::{Fatal, NamedItem};
@@ -13,7 +14,7 @@ use super::lists::List;
 use super::report::{Code, Finding, LoadReport, Place, Position};
 use super::suggestion::did_you_mean;
 use super::yaml::{self, Node, Value};
-use super::{ast, resolve, rule_item};
+use super::{ast, resolve, rule_item, schema};
 use crate::fields::registry::closest;
 use crate::version::ENGINE_VERSION;
 
@@ -32,24 +33,29 @@ const CONTAINER_PLUGIN: (&str, [u64; 3]) = ("container", [0, 7, 1]);
 /// Room for a condition that nests as deep as it may, in a build without optimisation.
 const STACK_BYTES: usize = 32 << 20;
 
+/// Loads rule files, in order, with no settings. See [`load_with`].
+pub fn load(sources: &[RuleSource]) -> LoadReport {
+    load_with(sources, &OutputSettings::default())
+}
+
 /// Loads rule files, in order. On an error the rule set is empty, and the report says why.
 ///
 /// Runs on a thread of its own, whose stack does not depend on the caller's.
-pub fn load(sources: &[RuleSource]) -> LoadReport {
+pub fn load_with(sources: &[RuleSource], outputs: &OutputSettings) -> LoadReport {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
-        match builder.spawn_scoped(scope, || load_here(sources)) {
+        match builder.spawn_scoped(scope, || load_here(sources, outputs)) {
             Ok(thread) => match thread.join() {
                 Ok(report) => report,
                 Err(panic) => std::panic::resume_unwind(panic),
             },
             // No room for another thread: then on this one.
-            Err(_) => load_here(sources),
+            Err(_) => load_here(sources, outputs),
         }
     })
 }
 
-fn load_here(sources: &[RuleSource]) -> LoadReport {
+fn load_here(sources: &[RuleSource], outputs: &OutputSettings) -> LoadReport {
     let files: Vec<_> = sources
         .iter()
         .map(|source| {
@@ -64,29 +70,33 @@ fn load_here(sources: &[RuleSource]) -> LoadReport {
     // Nothing after the first error of a file is looked at, and no file after that one.
     let mut outcome = files.iter().try_for_each(|file| {
         report.files.push(file.name.to_string());
-        read_file(file, &mut definitions, &mut report.findings)
+        read_file(file, &mut definitions, &mut report)
     });
     // A plugin that is missing explains the other errors.
     if let Some(finding) = definitions.plugins.iter().find_map(unmet) {
         outcome = Err(finding);
     }
-    match outcome.and_then(|()| resolve::resolve(definitions, &mut report.findings)) {
+    match outcome.and_then(|()| resolve::resolve(definitions, outputs, &mut report.findings)) {
         Ok(rules) => report.rules = rules,
         Err(finding) => report.findings.push(*finding),
     }
+    let text_of = |name: &str| {
+        let file = files.iter().find(|file| *file.name == *name)?;
+        Some(&*file.text)
+    };
     for finding in &mut report.findings {
-        let file = files.iter().find(|file| file.name == finding.place.file);
-        if let Some(file) = file {
-            finding.read_excerpt(&file.text);
-        }
+        finding.read_files(&text_of);
     }
     report
 }
 
-const LIST_KEYS: &[&str] = &["list", "items", "append", "override"];
-const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override"];
+pub(crate) const LIST_KEYS: &[&str] = &["list", "items", "append", "override"];
+pub(crate) const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override"];
+/// Keys that `override` can change.
+pub(crate) const LIST_CHANGEABLE: &[&str] = &["items"];
+pub(crate) const MACRO_CHANGEABLE: &[&str] = &["condition"];
 /// Keys that make an item; one with several of them is taken for the first.
-const ITEM_KEYS: &[&str] = &[
+pub(super) const ITEM_KEYS: &[&str] = &[
     "required_engine_version",
     "required_plugin_versions",
     "list",
@@ -97,21 +107,28 @@ const ITEM_KEYS: &[&str] = &[
 fn read_file(
     file: &Arc<SourceFile>,
     definitions: &mut Definitions,
-    findings: &mut Vec<Finding>,
+    report: &mut LoadReport,
 ) -> Result<(), Fatal> {
     let at = |position| Place {
         file: Arc::clone(&file.name),
         position,
     };
     let documents = yaml::parse(&file.text).map_err(|(message, position)| {
+        report
+            .schema_warnings
+            .push((file.name.to_string(), "it is not YAML".to_owned()));
         Finding::new(Code::YamlParse, at(position), None, message)
     })?;
+    let warnings = schema::check(&documents).into_iter();
+    report
+        .schema_warnings
+        .extend(warnings.map(|warning| (file.name.to_string(), warning)));
     for document in &documents {
         match &document.value {
             Value::Null => {}
             Value::List(items) => {
                 for item in items {
-                    read_item(item, file, definitions, findings)?;
+                    read_item(item, file, definitions, &mut report.findings)?;
                 }
             }
             _ => {
@@ -169,10 +186,12 @@ fn read_item(
     };
     match kind {
         "required_engine_version" => {
+            warn_of_other_keys(entries, kind, findings, &finding);
             return check_engine_version(value)
                 .map_err(|(code, message)| finding(code, value.position, message));
         }
         "required_plugin_versions" => {
+            warn_of_other_keys(entries, kind, findings, &finding);
             let requirements = read_plugin_versions(value, file)
                 .map_err(|(position, message)| finding(Code::YamlValidate, position, message))?;
             definitions.plugins.extend(requirements);
@@ -197,6 +216,19 @@ fn read_item(
     }
 }
 
+/// A requirement has one key.
+fn warn_of_other_keys(
+    entries: &[(String, Position, Node)],
+    kind: &str,
+    findings: &mut Vec<Finding>,
+    finding: &impl Fn(Code, Position, String) -> Fatal,
+) {
+    for (key, position, _) in entries.iter().filter(|(key, _, _)| key != kind) {
+        let message = format!("unknown key '{key}' is ignored");
+        findings.push(*finding(Code::UnknownKey, *position, message));
+    }
+}
+
 fn read_list(
     item: &NamedItem<'_>,
     definitions: &mut Definitions,
@@ -213,7 +245,7 @@ fn read_list(
         findings.push(*item.finding(Code::InvalidListName, position, message));
     }
     let append = item.append(findings)?;
-    let overrides = item.overrides(&["items"], &["items"])?;
+    let overrides = item.overrides(LIST_CHANGEABLE, LIST_CHANGEABLE)?;
     let append = append || overrides.appended.contains("items");
     let now = definitions.tick();
     let existing = definitions
@@ -266,7 +298,7 @@ fn read_macro(
         findings.push(*item.finding(Code::InvalidMacroName, position, message));
     }
     let append = item.append(findings)?;
-    let overrides = item.overrides(&["condition"], &["condition"])?;
+    let overrides = item.overrides(MACRO_CHANGEABLE, MACRO_CHANGEABLE)?;
     let append = append || overrides.appended.contains("condition");
     let now = definitions.tick();
     let existing = definitions
@@ -300,8 +332,9 @@ fn read_macro(
     Ok(())
 }
 
-/// `1.2.3`
+/// `1.2.3`, perhaps with a suffix such as `-rc1` or `+build`, which counts for nothing.
 fn parse_version(text: &str) -> Option<[u64; 3]> {
+    let text = text.split(['-', '+']).next()?;
     let mut parts = text.split('.').map(|part| part.parse().ok());
     let version = [parts.next()??, parts.next()??, parts.next()??];
     parts.next().is_none().then_some(version)

@@ -1,11 +1,8 @@
 //! Rules: text to AST to a program that an event runs through.
 
-#![expect(
-    clippy::unnecessary_box_returns,
-    reason = "a finding is large, so as an error it is boxed from where it is made"
-)]
-
+mod append_output;
 mod ast;
+mod comparison;
 mod compiler;
 mod definitions;
 mod estimate;
@@ -16,10 +13,11 @@ mod execution;
 mod expansion;
 mod glob;
 mod item;
+pub(crate) mod keys;
 pub mod knowledge;
 mod lexer;
 mod lists;
-mod literal;
+pub(crate) mod literal;
 mod loader;
 mod macros;
 mod matcher;
@@ -32,28 +30,32 @@ mod path_set;
 mod priority;
 mod program;
 mod regular_expression;
-mod report;
+pub(crate) mod report;
 mod resolve;
 mod rule_item;
 mod rule_set;
-mod suggestion;
+mod rule_switch;
+mod schema;
+pub(crate) mod suggestion;
 mod test;
 mod text_index;
 mod text_test;
 mod transformer;
 mod warnings;
-mod yaml;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod tests;
 
+pub use append_output::{AppendOutput, ExtraField, OutputSettings};
 pub use ast::{
     Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
+pub use comparison::{CompiledComparison, NotComparable};
 pub use event_types::EventTypes;
 pub use knowledge::EventClass;
 pub use lexer::SyntaxError;
-pub use loader::{RuleSource, load};
+pub use loader::{RuleSource, load, load_with};
 pub use operand::field_text;
 pub use output::{OutputError, OutputFormat};
 pub use parser::parse;
@@ -61,3 +63,4 @@ pub use priority::{Priority, UnknownPriority};
 pub use program::{CompileOptions, CompiledRule, EvaluationCache, Matching, Program, RuleIndex};
 pub use report::{Code, Excerpt, Finding, Item, LoadReport, Place, Position};
 pub use rule_set::{Rule, RuleSet};
+pub use rule_switch::RuleSwitch;

@@ -5,6 +5,7 @@ mod render;
 
 use serde_json::Map;
 
+use super::append_output::ExtraField;
 use super::transformer::Transformer;
 use crate::fields::registry::{FieldDef, FieldType};
 use crate::fields::{FieldUse, Value};
@@ -16,8 +17,27 @@ pub struct OutputFormat {
     /// Every field that the format reads, once each.
     fields: Vec<FieldUse>,
     /// The fields that an alert lists beside its message: as written, and which.
-    listed: Vec<(String, Field)>,
+    listed: Vec<(String, Listed)>,
     container_info: bool,
+    buffers: Buffers,
+}
+
+/// What an alert lists under a name.
+#[derive(Clone, Debug)]
+enum Listed {
+    /// A field's value, of its own type.
+    Value(Field),
+    /// A text put together.
+    Text(Vec<Piece>),
+}
+
+/// How byte buffers print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Buffers {
+    /// As text, a dot for each byte that is none.
+    #[default]
+    Dotted,
+    Base64,
 }
 
 /// The text is no output format.
@@ -89,25 +109,70 @@ impl OutputFormat {
         &self,
         values: &dyn Fn(&FieldUse) -> Option<Value<'v>>,
     ) -> (String, Map<String, serde_json::Value>) {
-        let mut message = String::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(text) => message.push_str(text),
-                Piece::Token { width, expression } => {
-                    let text = render::text(expression, values);
-                    match width {
-                        Some(width) => message.push_str(&render::fit(&text, *width)),
-                        None => message.push_str(&text),
-                    }
-                }
-            }
-        }
+        let message = render::pieces(&self.pieces, self.buffers, values);
+        let value = |listed: &Listed| match listed {
+            Listed::Value(field) => render::json(field, self.buffers, values),
+            Listed::Text(pieces) => render::pieces(pieces, self.buffers, values).into(),
+        };
         let listed = self
             .listed
             .iter()
-            .map(|(name, field)| (name.clone(), render::json(field, values)))
+            .map(|(name, listed)| (name.clone(), value(listed)))
             .collect();
         (message, listed)
+    }
+
+    /// Lists one more field; it replaces one of the same name.
+    pub(super) fn add_field(&mut self, extra: &ExtraField) -> Result<(), OutputError> {
+        let listed = match extra {
+            ExtraField::Value(name) => {
+                let more = Self::parse(&format!("%{name}"))?;
+                let [(_, Listed::Value(field))] = more.listed.as_slice() else {
+                    return Err(not_a_field(name));
+                };
+                let [
+                    Piece::Token {
+                        width: None,
+                        expression: Expression::Field(_),
+                    },
+                ] = more.pieces.as_slice()
+                else {
+                    return Err(not_a_field(name));
+                };
+                let field = field.clone();
+                self.read_fields_of(more);
+                Listed::Value(field)
+            }
+            ExtraField::Text { format, .. } => {
+                let more = Self::parse(format)?;
+                let pieces = more.pieces.clone();
+                self.read_fields_of(more);
+                Listed::Text(pieces)
+            }
+        };
+        self.listed.retain(|(name, _)| name != extra.key());
+        self.listed.push((extra.key().to_owned(), listed));
+        Ok(())
+    }
+
+    fn read_fields_of(&mut self, other: Self) {
+        for field in other.fields {
+            if !self.fields.contains(&field) {
+                self.fields.push(field);
+            }
+        }
+    }
+
+    /// Byte buffers print in base64 from now on.
+    pub(super) fn print_buffers_in_base64(&mut self) {
+        self.buffers = Buffers::Base64;
+    }
+}
+
+fn not_a_field(name: &str) -> OutputError {
+    OutputError {
+        message: format!("'{name}' is no field alone: for a text with fields write KEY: TEXT"),
+        offset: 0,
     }
 }
 

@@ -140,6 +140,8 @@ pub struct Finding {
     pub items: Vec<Item>,
     /// The line that it is in.
     pub excerpt: Option<Excerpt>,
+    /// For each of `items`: bytes from the start of its file.
+    item_offsets: Vec<usize>,
 }
 
 impl Finding {
@@ -156,6 +158,7 @@ impl Finding {
             place,
             items: item.into_iter().collect(),
             excerpt: None,
+            item_offsets: Vec::new(),
         })
     }
 
@@ -165,9 +168,12 @@ impl Finding {
         self
     }
 
-    /// Takes the excerpt from the file's text.
-    pub(super) fn read_excerpt(&mut self, text: &str) {
-        self.excerpt = Excerpt::of(text, self.place.position);
+    /// Takes the excerpt from the file, and finds the offsets; `text_of` gives a file's text.
+    pub(super) fn read_files<'t>(&mut self, text_of: &dyn Fn(&str) -> Option<&'t str>) {
+        let excerpt = |place: &Place| Excerpt::of(text_of(&place.file)?, place.position);
+        self.excerpt = excerpt(&self.place);
+        let offset = |item: &Item| excerpt(&item.place).map_or(0, |excerpt| excerpt.offset);
+        self.item_offsets = self.items.iter().map(offset).collect();
     }
 }
 
@@ -183,7 +189,7 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    fn of(text: &str, position: Position) -> Option<Self> {
+    pub(crate) fn of(text: &str, position: Position) -> Option<Self> {
         const AROUND: usize = 60;
         let start = text
             .split_inclusive('\n')
@@ -208,7 +214,7 @@ impl Excerpt {
     }
 
     /// The line, and below it a caret.
-    fn lines(&self, indent: &str) -> String {
+    pub(crate) fn lines(&self, indent: &str) -> String {
         let Self { text, column, .. } = self;
         format!("{indent}{text}\n{indent}{:>column$}", '^')
     }
@@ -240,7 +246,7 @@ impl fmt::Display for Finding {
 }
 
 /// Text from a rule file on one line, without control characters.
-struct OneLine<'t>(&'t str);
+pub(crate) struct OneLine<'t>(pub(crate) &'t str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -265,9 +271,24 @@ pub struct LoadReport {
     pub files: Vec<String>,
     /// Errors and warnings, in the order in which they were found.
     pub findings: Vec<Finding>,
+    /// Where the files do not keep to the schema of rule files, by file: they load all the same.
+    pub schema_warnings: Vec<(String, String)>,
 }
 
 impl LoadReport {
+    /// Notes a file that cannot be read: none of the rules load.
+    pub fn add_unreadable(&mut self, file: &str, why: &str) {
+        let place = Place {
+            file: Arc::from(file),
+            position: Position { line: 1, column: 1 },
+        };
+        let message = format!("cannot read the file: {why}");
+        self.rules = super::RuleSet::default();
+        self.files.push(file.to_owned());
+        self.findings
+            .push(*Finding::new(Code::FileRead, place, None, message));
+    }
+
     /// Those that keep the rules from loading.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings
@@ -284,13 +305,18 @@ impl LoadReport {
 
     /// An entry for each file, as `falco -V` prints it under `falco_load_results`.
     pub fn to_json(&self) -> Json {
+        let is_unread = |error: &Json| error["code"] == Code::FileRead.name();
         let of_file = |file: &String| {
             let mine = |finding: &&Finding| *finding.place.file == **file;
             let errors: Vec<_> = self.errors().filter(mine).map(entry).collect();
             let warnings: Vec<_> = self.warnings().filter(mine).map(entry).collect();
+            let of_schema = self.schema_warnings.iter().filter(|(name, _)| name == file);
+            let of_schema: Vec<&str> = of_schema.map(|(_, warning)| warning.as_str()).collect();
             json!({
                 "name": file,
                 "successful": errors.is_empty(),
+                "schema_valid": of_schema.is_empty() && !errors.iter().any(is_unread),
+                "schema_warnings": of_schema,
                 "errors": errors,
                 "warnings": warnings,
             })
@@ -317,7 +343,8 @@ fn entry(finding: &Finding) -> Json {
     let mut locations: Vec<Json> = finding
         .items
         .iter()
-        .map(|item| location(item.kind, &item.name, &item.place, 0))
+        .zip(&finding.item_offsets)
+        .map(|(item, offset)| location(item.kind, &item.name, &item.place, *offset))
         .collect();
     locations.push(location("rules content", "", &finding.place, offset));
     let snippet = finding
@@ -369,7 +396,7 @@ mod tests {
             place: place.clone(),
         };
         let mut finding = *Finding::new(Code::Validate, place, Some(item), "it\u{1b} is 'so'");
-        finding.read_excerpt("first\nsecond\n");
+        finding.read_files(&|_| Some("first\nsecond\n"));
         assert_eq!(
             finding.to_string(),
             "f.yaml:2:3: LOAD_ERR_VALIDATE (not valid together with the rest) in rule 'a\\nb': \

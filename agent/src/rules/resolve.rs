@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::append_output::OutputSettings;
 use super::definitions::{Definitions, RuleDefinition};
 use super::event_types::EventTypes;
 use super::exceptions;
@@ -20,6 +21,7 @@ use super::warnings;
 /// Resolves everything; the first error ends it.
 pub(super) fn resolve(
     definitions: Definitions,
+    outputs: &OutputSettings,
     findings: &mut Vec<Finding>,
 ) -> Result<RuleSet, Fatal> {
     let mut lists = Lists::new(&definitions.lists).map_err(|_| {
@@ -40,7 +42,7 @@ pub(super) fn resolve(
             findings.push(*Finding::new(Code::UnknownSource, place, item, message));
             continue;
         }
-        match rule(definition, &mut lists, &mut macros) {
+        match rule(definition, outputs, &mut lists, &mut macros) {
             Ok(rule) => {
                 warnings::check(definition, &rule, findings);
                 rules.push(rule);
@@ -81,6 +83,7 @@ enum Problem {
 
 fn rule(
     definition: &RuleDefinition,
+    outputs: &OutputSettings,
     lists: &mut Lists,
     macros: &mut Macros,
 ) -> Result<Rule, Problem> {
@@ -141,10 +144,15 @@ fn rule(
         let within = Some(found.definition.shown());
         return Err(condition_error(found.text, found.problem, within));
     }
-    let output = OutputFormat::parse(definition.output.as_str()).map_err(|error| {
-        let place = definition.output.place(error.offset);
-        unknown_or_fatal(Code::CompileOutput, place, true, error.message, None)
-    })?;
+    // First alone, for the place of what is wrong in the file; then with what is appended, which was
+    // checked when the configuration was read.
+    let output_text = outputs.output_text(definition);
+    let output = OutputFormat::parse(definition.output.as_str())
+        .and_then(|_| outputs.compile(&output_text, definition))
+        .map_err(|error| {
+            let place = definition.output.place(error.offset);
+            unknown_or_fatal(Code::CompileOutput, place, true, error.message, None)
+        })?;
     list_names.extend(macros.lists_in(&resolved.macros));
     Ok(Rule {
         name: Arc::from(definition.name.as_str()),
@@ -154,7 +162,7 @@ fn rule(
         macros: resolved.macros,
         lists: list_names,
         output,
-        output_text: definition.output.as_str().trim_end().to_owned(),
+        output_text,
         priority: definition.priority,
         tags: definition.tags.clone(),
         source: definition.source.clone(),

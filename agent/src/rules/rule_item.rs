@@ -13,7 +13,7 @@ use super::{Priority, UnknownPriority};
 /// The source of rules that name none.
 pub(super) const SYSCALL: &str = "syscall";
 
-pub(super) const RULE_KEYS: &[&str] = &[
+pub(crate) const RULE_KEYS: &[&str] = &[
     "rule",
     "desc",
     "condition",
@@ -30,8 +30,8 @@ pub(super) const RULE_KEYS: &[&str] = &[
     "append",
     "override",
 ];
-const APPENDABLE: &[&str] = &["condition", "output", "desc", "tags", "exceptions"];
-const REPLACEABLE: &[&str] = &[
+pub(crate) const APPENDABLE: &[&str] = &["condition", "output", "desc", "tags", "exceptions"];
+pub(crate) const REPLACEABLE: &[&str] = &[
     "condition",
     "output",
     "desc",
@@ -75,15 +75,19 @@ fn define(
     findings: &mut Vec<Finding>,
 ) -> Result<(), Fatal> {
     let condition = item.required_text("condition")?;
-    let output = item.required_text("output")?;
-    let description = item.required_text("desc")?;
+    let output = item.required_text_or_empty("output")?;
+    let description = item.required_text_or_empty("desc")?;
     let priority = priority(item)?;
+    let existing = definitions.rule(item.name);
+    // A rule that is defined again without a source keeps the one that it has.
+    let usual = existing.map_or_else(|| SYSCALL.to_owned(), |rule| rule.source.clone());
     let source = match item.node.get("source") {
-        None => SYSCALL,
-        Some(node) => node
-            .scalar()
-            .filter(|source| !source.is_empty())
-            .ok_or_else(|| item.malformed(node.position, "'source' has to be a name"))?,
+        None => &usual,
+        Some(node) => match node.scalar() {
+            Some("") => &usual,
+            Some(source) => source,
+            None => return Err(item.malformed(node.position, "'source' has to be a name")),
+        },
     };
     let mut exceptions = Vec::new();
     let context = exceptions::Context {

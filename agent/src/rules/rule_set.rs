@@ -27,7 +27,7 @@ pub struct Rule {
     pub event_types: EventTypes,
     /// What an alert says.
     pub output: OutputFormat,
-    /// The output as written.
+    /// The output as written, with what the configuration appends to it.
     pub output_text: String,
     /// How much a match matters.
     pub priority: Priority,
@@ -63,6 +63,11 @@ impl RuleSet {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// The rules themselves, in order.
+    pub(super) fn into_rules(self) -> Vec<Rule> {
+        self.rules
     }
 }
 

@@ -1,6 +1,8 @@
 //! One comparison of a condition, compiled.
 
-use super::ast::{Comparison, Literal, Operand, Operator, Right};
+use std::sync::Arc;
+
+use super::ast::{Comparison, Literal, Modifier, Operand, Operator, Right};
 use super::event_names;
 use super::literal::parse_number;
 use super::matcher::{Matcher, MatcherError, NumberTest, Shape, operator_fits};
@@ -10,6 +12,7 @@ use super::text_test;
 use super::transformer::until_nul;
 use crate::fields::registry::{self, FieldDef, FieldType};
 use crate::fields::{FieldArgument, FieldUse, Value};
+use crate::state::host_names::HostName;
 
 /// A test of an event's fields.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub(super) enum Check {
     Literals(Matcher),
     /// Against a value of the event.
     Operand(Operator, CompiledOperand),
+    /// An address is one of these hosts', or (false) of none of them.
+    Hosts(bool, Vec<Arc<HostName>>),
 }
 
 impl Test {
@@ -52,6 +57,9 @@ impl Test {
             .map(|(field, _)| (field.name, &field.argument))
         {
             return around_time(*around, comparison, literals);
+        }
+        if let Some(test) = address_of_host(&left, comparison, literals)? {
+            return Ok(test);
         }
         check_event_names(&left, comparison.operator, literals)?;
         let value_type = left.value_type();
@@ -88,6 +96,10 @@ impl Test {
         };
         match &self.check {
             Check::Literals(matcher) => matcher.matches(&left),
+            Check::Hosts(expected, hosts) => match left {
+                Value::Ip(address) => hosts.iter().any(|host| host.has(address)) == *expected,
+                _ => false,
+            },
             Check::Operand(operator, right) => right.value(value).is_some_and(|right| {
                 let left_type = self.left.value_type();
                 compare(*operator, left_type.list, left, right)
@@ -225,6 +237,37 @@ fn around_time(
             around + distance,
         ))),
     })
+}
+
+/// `fd.sip.name = NAME`: the address is one of the host's. Other operators look at the name of the
+/// address, as far as one is known.
+fn address_of_host(
+    left: &CompiledOperand,
+    comparison: &Comparison,
+    literals: &[Literal],
+) -> Result<Option<Test>, OperandError> {
+    let address = left.as_field().and_then(|(field, _)| match field.name {
+        "fd.cip.name" => Some("fd.cip"),
+        "fd.sip.name" => Some("fd.sip"),
+        "fd.lip.name" => Some("fd.lip"),
+        "fd.rip.name" => Some("fd.rip"),
+        _ => None,
+    });
+    let expected = match (comparison.operator, comparison.modifier) {
+        (Operator::Equal | Operator::In, None) | (Operator::Equal, Some(Modifier::AnyOf)) => true,
+        (Operator::NotEqual, None | Some(Modifier::AllOf)) => false,
+        _ => return Ok(None),
+    };
+    let (Some(address), false) = (address, literals.is_empty()) else {
+        return Ok(None);
+    };
+    let (field, definition) = registry::parse_field(address)
+        .map_err(|problem| OperandError::new(comparison.left.offset(), problem.to_string()))?;
+    let hosts = literals.iter().map(|name| HostName::of(&name.text()));
+    Ok(Some(Test {
+        left: CompiledOperand::Field { field, definition },
+        check: Check::Hosts(expected, hosts.collect()),
+    }))
 }
 
 /// `evt.type` compares with names of events only.

@@ -1,6 +1,15 @@
 //! The language end to end: files in, matches out.
 
 mod files;
+mod language_comparison;
+mod language_conditions;
+mod language_enablement;
+mod language_events;
+mod language_expansion;
+mod language_loader;
+mod language_outputs;
+mod language_report;
+mod language_values;
 mod loading;
 mod matching;
 mod naive;
@@ -18,7 +27,9 @@ fn source(text: &str) -> Vec<RuleSource> {
 }
 
 fn load_text(text: &str) -> LoadReport {
-    load(&source(text))
+    let report = load(&source(text));
+    crate::schema::tests::rules_agree(text, &report);
+    report
 }
 
 /// A rule with this condition, named `r`.
@@ -66,6 +77,11 @@ fn matches(program: &Program, event: EventType, values: &[(&str, Value<'static>)
         .iter()
         .map(|index| program.rule(*index).name.to_string())
         .collect()
+}
+
+/// The type of event that has this name.
+fn event(name: &str) -> EventType {
+    EventType::from_name(name).unwrap()
 }
 
 fn text(text: &'static str) -> Value<'static> {

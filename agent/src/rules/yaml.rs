@@ -13,13 +13,13 @@ const MOST_VALUES: usize = 1_000_000;
 
 /// A value and where it starts.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) position: Position,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) position: Position,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     /// Text: what type it is of is up to the key that it belongs to.
     Scalar(String),
@@ -29,28 +29,28 @@ pub(super) enum Value {
 }
 
 impl Node {
-    pub(super) fn scalar(&self) -> Option<&str> {
+    pub(crate) fn scalar(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self) -> Option<&[Self]> {
+    pub(crate) fn list(&self) -> Option<&[Self]> {
         match &self.value {
             Value::List(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(super) fn entries(&self) -> Option<&[(String, Position, Self)]> {
+    pub(crate) fn entries(&self) -> Option<&[(String, Position, Self)]> {
         match &self.value {
             Value::Map(entries) => Some(entries),
             _ => None,
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries()?
             .iter()
             .find(|(name, _, _)| name == key)
@@ -58,7 +58,7 @@ impl Node {
     }
 
     /// What it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "nothing",
             Value::Scalar(_) => "a single value",
@@ -69,10 +69,10 @@ impl Node {
 }
 
 /// What is wrong with a text, and where.
-pub(super) type YamlError = (String, Position);
+pub(crate) type YamlError = (String, Position);
 
 /// All documents of a text.
-pub(super) fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = event

@@ -1,6 +1,7 @@
 //! What is known between events: processes, users, and what time it is.
 
 mod boot_clock;
+pub mod host_names;
 mod proc_reader;
 mod process;
 mod process_table;

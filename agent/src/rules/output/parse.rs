@@ -1,6 +1,6 @@
 //! Text to output format.
 
-use super::{Expression, Field, OutputError, OutputFormat, Piece, render};
+use super::{Buffers, Expression, Field, Listed, OutputError, OutputFormat, Piece, render};
 use crate::fields::FieldUse;
 use crate::fields::registry::{FieldType, parse_prefix};
 use crate::rules::transformer::{Transformer, ValueType};
@@ -20,6 +20,7 @@ pub(super) fn parse(text: &str) -> Result<OutputFormat, OutputError> {
             fields: Vec::new(),
             listed: Vec::new(),
             container_info: false,
+            buffers: Buffers::default(),
         },
     };
     parser.pieces()?;
@@ -224,7 +225,8 @@ impl<'t> Parser<'t> {
             self.read(&render::RAW_TIME);
         }
         if self.format.listed.iter().all(|(name, _)| *name != written) {
-            self.format.listed.push((written, field.clone()));
+            let listed = Listed::Value(field.clone());
+            self.format.listed.push((written, listed));
         }
         let value_type = ValueType {
             field_type: definition.field_type,

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use super::{Expression, Field};
+use super::{Buffers, Expression, Field, Piece};
 use crate::fields::registry::{Comparison, FieldType, PrintFormat};
 use crate::fields::{FieldArgument, FieldUse, Value};
-use crate::rules::transformer::{Transformer, until_nul};
+use crate::rules::transformer::{Transformer, encode_base64, until_nul};
 
 /// What a missing value prints.
 const MISSING: &str = "<NA>";
@@ -32,51 +32,71 @@ pub(super) fn is_clock(name: &str) -> bool {
 /// How a value prints, when its field is not at hand any more.
 #[derive(Clone, Copy)]
 struct Style {
-    buffer: bool,
+    /// It is a byte buffer, to print so.
+    buffer: Option<Buffers>,
     print: PrintFormat,
 }
 
-const PLAIN: Style = Style {
-    buffer: false,
-    print: PrintFormat::Decimal,
-};
-
-fn style(field: &Field) -> Style {
+fn style(field: &Field, buffers: Buffers) -> Style {
+    let is_buffer = field.definition.field_type == FieldType::Buffer;
     Style {
-        buffer: field.definition.field_type == FieldType::Buffer,
+        buffer: is_buffer.then_some(buffers),
         print: field.definition.print,
     }
 }
 
+/// The text of a whole format.
+pub(super) fn pieces<'v>(
+    pieces: &[Piece],
+    buffers: Buffers,
+    values: &dyn Fn(&FieldUse) -> Option<Value<'v>>,
+) -> String {
+    let mut message = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(plain) => message.push_str(plain),
+            Piece::Token { width, expression } => {
+                let shown = text(expression, buffers, values);
+                match width {
+                    Some(width) => message.push_str(&fit(&shown, *width)),
+                    None => message.push_str(&shown),
+                }
+            }
+        }
+    }
+    message
+}
+
 /// The text of a field or transformer.
-pub(super) fn text<'v>(
+fn text<'v>(
     expression: &Expression,
+    buffers: Buffers,
     values: &dyn Fn(&FieldUse) -> Option<Value<'v>>,
 ) -> String {
     if let Expression::Field(field) = expression {
         let Some(value) = values(&field.field_use) else {
             return MISSING.to_owned();
         };
-        return field_text(field, &value);
+        return field_text(field, &value, style(field, buffers));
     }
     let style = Style {
-        buffer: is_buffer(expression),
-        ..PLAIN
+        buffer: is_buffer(expression).then_some(buffers),
+        print: PrintFormat::Decimal,
     };
     evaluate(expression, values)
         .map_or_else(|| MISSING.to_owned(), |value| value_text(&value, style))
 }
 
-fn field_text(field: &Field, value: &Value<'_>) -> String {
+fn field_text(field: &Field, value: &Value<'_>, style: Style) -> String {
     match value {
         Value::List(ancestors) if is_ancestry(field) => {
             let ancestors: Vec<_> = ancestors
                 .iter()
-                .map(|ancestor| value_text(ancestor, style(field)))
+                .map(|ancestor| value_text(ancestor, style))
                 .collect();
             ancestors.join(" ")
         }
-        _ => value_text(value, style(field)),
+        _ => value_text(value, style),
     }
 }
 
@@ -106,11 +126,13 @@ fn evaluate<'v>(
         Expression::Field(field) => values(&field.field_use),
         Expression::Text(text) => Some(Value::Bytes(Cow::Owned(text.clone().into_bytes()))),
         Expression::Number(number) => Some(Value::Int(*number)),
-        Expression::List(elements) => elements
-            .iter()
-            .map(|element| evaluate(element, values))
-            .collect::<Option<_>>()
-            .map(Value::List),
+        // An element without a value is left out, as in conditions.
+        Expression::List(elements) => Some(Value::List(
+            elements
+                .iter()
+                .filter_map(|element| evaluate(element, values))
+                .collect(),
+        )),
         Expression::Call {
             transformer,
             input,
@@ -163,27 +185,32 @@ fn value_text(value: &Value<'_>, style: Style) -> String {
     }
 }
 
-fn bytes_text(bytes: &[u8], buffer: bool) -> Cow<'_, str> {
-    if buffer {
-        let shown = bytes.get(..LONGEST).unwrap_or(bytes);
-        let printable = |&byte: &u8| match byte {
-            b' '..=b'~' => char::from(byte),
-            _ => '.',
-        };
-        Cow::Owned(shown.iter().map(printable).collect())
-    } else {
-        String::from_utf8_lossy(until_nul(bytes))
+fn bytes_text(bytes: &[u8], buffer: Option<Buffers>) -> Cow<'_, str> {
+    let shown = bytes.get(..LONGEST).unwrap_or(bytes);
+    let printable = |&byte: &u8| match byte {
+        b' '..=b'~' => char::from(byte),
+        _ => '.',
+    };
+    match buffer {
+        Some(Buffers::Dotted) => Cow::Owned(shown.iter().map(printable).collect()),
+        Some(Buffers::Base64) => Cow::Owned(encode_base64(shown)),
+        None => String::from_utf8_lossy(until_nul(bytes)),
     }
 }
 
 /// Cuts or pads with spaces to `width` characters.
-pub(super) fn fit(text: &str, width: usize) -> String {
+fn fit(text: &str, width: usize) -> String {
     let cut: String = text.chars().take(width).collect();
     format!("{cut:<width$}")
 }
 
 /// The value of a field as an alert lists it.
-pub(super) fn json<'v>(field: &Field, values: &dyn Fn(&FieldUse) -> Option<Value<'v>>) -> Json {
+pub(super) fn json<'v>(
+    field: &Field,
+    buffers: Buffers,
+    values: &dyn Fn(&FieldUse) -> Option<Value<'v>>,
+) -> Json {
+    let style = style(field, buffers);
     let name = if is_clock(field.definition.name) {
         &RAW_TIME
     } else {
@@ -191,8 +218,10 @@ pub(super) fn json<'v>(field: &Field, values: &dyn Fn(&FieldUse) -> Option<Value
     };
     match values(name) {
         None => Json::Null,
-        Some(value @ Value::List(_)) if is_ancestry(field) => field_text(field, &value).into(),
-        Some(value) => value_json(&value, style(field)),
+        Some(value @ Value::List(_)) if is_ancestry(field) => {
+            field_text(field, &value, style).into()
+        }
+        Some(value) => value_json(&value, style),
     }
 }
 

@@ -1,19 +1,20 @@
 //! `peregrine rules`
 
+mod describe;
+mod test;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use describe::{describe_json, describe_text};
 use serde_json::{Value as Json, json};
 
-use super::wanted::wanted_by;
+use super::run::RunError;
 use super::{CliError, print};
-use crate::config::Config;
-use crate::event::EventType;
-use crate::rules::{
-    CompileOptions, LoadReport, Matching, Program, Rule, RuleSet, RuleSource, field_text, load,
-};
+use crate::config::{Config, ConfigError};
+use crate::rules::{LoadReport, Rule, RuleSet, RuleSource, load, load_with};
 
 /// Arguments of `rules`.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,6 +48,8 @@ pub enum Command {
         #[command(flatten)]
         selection: Selection,
     },
+    /// Run unit tests of rules, which need no kernel; exit code 1 if one fails
+    Test(test::Args),
 }
 
 /// Which rules to load.
@@ -84,6 +87,7 @@ pub fn rules(args: &Args) -> Result<ExitCode, CliError> {
             }
             show(&rules, selection.json, describe_json, describe_text)
         }
+        Command::Test(args) => test::test(args),
     }
 }
 
@@ -99,8 +103,27 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<RuleSource>, CliError> {
     Ok(files.into_iter().map(source).collect())
 }
 
+/// Loads files; one that cannot be read is a finding like any other, and none after it is looked at.
+fn load_checked(files: &[PathBuf]) -> Result<LoadReport, CliError> {
+    let mut readable = Vec::new();
+    for file in files {
+        match sources(std::slice::from_ref(file)) {
+            Ok(sources) => readable.extend(sources),
+            Err(CliError::Run(RunError::Config(ConfigError::Read { path, source }))) => {
+                let mut report = load(&readable);
+                if report.errors().next().is_none() {
+                    report.add_unreadable(&path.display().to_string(), &source.to_string());
+                }
+                return Ok(report);
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(load(&readable))
+}
+
 fn check(files: &[PathBuf], as_json: bool) -> Result<ExitCode, CliError> {
-    let report = load(&sources(files)?);
+    let report = load_checked(files)?;
     if as_json {
         let results = json!({ "falco_load_results": report.to_json() });
         print(&format!("{results:#}\n"))?;
@@ -137,15 +160,16 @@ fn check_text(report: &LoadReport) -> String {
     text
 }
 
+/// The rules as the agent would run them: with what the configuration does to them.
 fn selected(selection: &Selection) -> Result<RuleSet, CliError> {
-    let report = load(&sources(&selection.rules)?);
+    let config = Config::load(None, &[]).map_err(|error| CliError::Run(error.into()))?;
+    let mut report = load_with(&sources(&selection.rules)?, &config.output_settings());
+    report.rules.switch(&config.rules);
     let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
     if errors.is_empty() {
         Ok(report.rules)
     } else {
-        Err(CliError::Run(super::run::RunError::Rules(
-            errors.join("\n"),
-        )))
+        Err(CliError::Run(RunError::Rules(errors.join("\n"))))
     }
 }
 
@@ -188,79 +212,42 @@ fn list_text(rule: &Rule) -> String {
     )
 }
 
-/// What a rule by itself makes the agent do.
-struct Description {
-    condition: String,
-    events: Vec<&'static str>,
-    condition_fields: Vec<String>,
-    output_fields: Vec<String>,
-    probes: Vec<String>,
-}
+#[cfg(test)]
+mod tests {
+    use std::fs;
 
-impl Description {
-    fn of(rule: &Rule) -> Self {
-        let alone: RuleSet = std::iter::once(Rule {
-            enabled: true,
-            ..rule.clone()
-        })
-        .collect();
-        let options = CompileOptions {
-            matching: Matching::First,
-            ..CompileOptions::default()
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_finding() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
         };
-        let program = Program::compile(&alone, options);
-        let sorted = |mut fields: Vec<String>| {
-            fields.sort();
-            fields.dedup();
-            fields
-        };
-        Self {
-            condition: rule.condition.to_string(),
-            events: program.events().iter().map(EventType::name).collect(),
-            condition_fields: sorted(rule.condition.fields().map(str::to_owned).collect()),
-            output_fields: sorted(rule.output.fields().map(field_text).collect()),
-            probes: wanted_by(&program, false)
-                .probes()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+        let good = write("good.yaml", b"- list: l\n  items: []\n");
+        let bad = write("bad.yaml", b"nonsense");
+        let binary = write("binary.yaml", b"\xff\xfe");
+        let missing = folder.path().join("missing.yaml");
+        for (files, codes) in [
+            (vec![&good], &["LOAD_UNUSED_LIST"][..]),
+            (vec![&missing], &["LOAD_ERR_FILE_READ"]),
+            (vec![&binary], &["LOAD_ERR_FILE_READ"]),
+            (
+                vec![&good, &missing, &bad],
+                &["LOAD_UNUSED_LIST", "LOAD_ERR_FILE_READ"],
+            ),
+            // The first file that fails ends it.
+            (vec![&bad, &missing], &["LOAD_ERR_YAML_VALIDATE"]),
+        ] {
+            let files: Vec<PathBuf> = files.into_iter().cloned().collect();
+            let report = load_checked(&files).unwrap();
+            let found: Vec<_> = report.findings.iter().map(|one| one.code.name()).collect();
+            assert_eq!(found, codes, "{files:?}");
+            let json = report.to_json();
+            let last = json.as_array().unwrap().last().unwrap();
+            assert_eq!(last["successful"], report.errors().next().is_none());
         }
     }
-}
-
-fn describe_json(rule: &Rule) -> Json {
-    let description = Description::of(rule);
-    json!({
-        "name": &*rule.name,
-        "description": rule.description.trim(),
-        "priority": rule.priority.name(),
-        "enabled": rule.enabled,
-        "source": rule.source,
-        "tags": tags(rule),
-        "condition_compiled": description.condition,
-        "events": description.events,
-        "event_types": rule.event_types.iter().collect::<Vec<_>>(),
-        "macros": rule.macros,
-        "lists": rule.lists,
-        "condition_fields": description.condition_fields,
-        "output_fields": description.output_fields,
-        "attached": description.probes,
-    })
-}
-
-fn describe_text(rule: &Rule) -> String {
-    let description = Description::of(rule);
-    let state = if rule.enabled { "" } else { " (disabled)" };
-    format!(
-        "{}{state}\n  {}\n  priority:  {}\n  tags:      {}\n  events:    {}\n  fields:    {}\n  output:    {}\n  attached:  {}\n  condition: {}\n\n",
-        rule.name,
-        rule.description.trim(),
-        rule.priority.name(),
-        tags(rule).join(", "),
-        description.events.join(", "),
-        description.condition_fields.join(", "),
-        description.output_fields.join(", "),
-        description.probes.join(", "),
-        description.condition,
-    )
 }
