@@ -171,11 +171,21 @@ tests:
 - {name: null takes away, event: {proc.name: null, proc.aname: null}, expect: {fires: [opens], exact: true}}
 - {name: other ancestors, event: {proc.name: x, proc.aname: [a, b]}, expect: {fires: [opens], exact: true}}
 - {name: another parent, event: {proc.name: x, proc.pname: b}, expect: {fires: [reads]}}
+- {name: variants, event: {fd.name: /b}, variants: [{proc.name: x, proc.args: [a]}, {proc.aname: null}], expect: {fires: [reads], exact: true}}
 - {name: all of them, matching: all, event: {}, expect: {fires: [reads, opens], exact: true}}
 ";
     let result = run_with(RULES, file, &Options::default());
     let failures: Vec<_> = failures(&result);
     assert!(failures.is_empty(), "{failures:#?}");
+    let names: Vec<_> = result.tests.iter().map(|test| test.name.as_str()).collect();
+    assert_eq!(
+        names[4..],
+        [
+            "variants (variant 1)",
+            "variants (variant 2)",
+            "all of them"
+        ]
+    );
 }
 
 #[test]
@@ -349,6 +359,8 @@ fn errors_say_where_and_what_was_expected() {
         (of_test("name: x, event: {evt.type: openat}, expect: {fire: reads}"), "3:49", "unknown key 'fire'; did you mean 'fires'?"),
         (of_test("name: x, event: {evt.type: openat}, expect: {silent: reads, output: x}"), "3:72", "'fires' has to name exactly one rule"),
         (of_test("name: x, event: {evt.type: openat}, expect: {exact: perhaps}"), "3:56", "'exact' has to be true or false"),
+        (of_test("name: x, event: {}, variants: [{evt.type: openat}, {}], expect: {exact: true}"), "3:55", "the event has no type"),
+        (of_test("name: x, event: {evt.type: openat}, variants: [], expect: {exact: true}"), "3:49", "'variants' has to be a list of events"),
         (of_test("name: x, matching: some, event: {evt.type: openat}, expect: {exact: true}"), "3:23", "'matching' has to be all or first"),
         (of_test("name: x, tags: {a: b}, event: {evt.type: openat}, expect: {exact: true}"), "3:19", "'tags' has to be a list of texts"),
     ] {
