@@ -360,7 +360,7 @@ fn errors_say_where_and_what_was_expected() {
         (of_test("name: x, event: {evt.type: openat}, expect: {silent: reads, output: x}"), "3:72", "'fires' has to name exactly one rule"),
         (of_test("name: x, event: {evt.type: openat}, expect: {exact: perhaps}"), "3:56", "'exact' has to be true or false"),
         (of_test("name: x, event: {}, variants: [{evt.type: openat}, {}], expect: {exact: true}"), "3:55", "the event has no type"),
-        (of_test("name: x, event: {evt.type: openat}, variants: [], expect: {exact: true}"), "3:49", "'variants' has to be a list of events"),
+        (of_test("name: x, event: {evt.type: openat}, variants: [], expect: {exact: true}"), "3:50", "'variants' has to be a list of events"),
         (of_test("name: x, matching: some, event: {evt.type: openat}, expect: {exact: true}"), "3:23", "'matching' has to be all or first"),
         (of_test("name: x, tags: {a: b}, event: {evt.type: openat}, expect: {exact: true}"), "3:19", "'tags' has to be a list of texts"),
     ] {
