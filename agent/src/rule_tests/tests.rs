@@ -638,3 +638,25 @@ fn the_default_rules_pass_their_tests() {
         "{silent} tests in which nothing fires"
     );
 }
+
+proptest::proptest! {
+    /// A test file with a piece cut out or put in elsewhere is run or refused, and either can be shown.
+    #[test]
+    fn no_text_makes_the_reader_panic(
+        noise in "[a-z.:,{}\\[\\]'\"\n -]{0,60}",
+        start in 0_usize..2000,
+        length in 0_usize..200,
+    ) {
+        let _ = TestFile::parse("t", &noise);
+        let text = include_str!("../../../rules/tests/shells.yaml");
+        let end = (start + length).min(text.len());
+        let start = start.min(end);
+        if text.is_char_boundary(start) && text.is_char_boundary(end) {
+            let changed = format!("{}{noise}{}", &text[..start], &text[end..]);
+            if let Err(problems) = TestFile::parse("t", &changed) {
+                proptest::prop_assert!(!problems.is_empty());
+                let _shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            }
+        }
+    }
+}
