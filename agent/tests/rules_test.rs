@@ -91,3 +91,38 @@ fn exit_codes_and_reports() {
     let report = fs::read_to_string(folder.path().join("report.xml")).unwrap();
     assert!(report.starts_with("<?xml"), "{report}");
 }
+
+/// The YAML of a text's blocks, in order.
+fn yaml_blocks(text: &str) -> Vec<&str> {
+    let blocks = text.split("```yaml\n").skip(1);
+    blocks
+        .filter_map(|block| block.split("```").next())
+        .collect()
+}
+
+#[test]
+fn the_examples_of_the_documentation_pass() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let guide = fs::read_to_string(root.join("docs/rule-tests.md")).unwrap();
+    let (readme, guide) = (yaml_blocks(&readme), yaml_blocks(&guide));
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let rules = readme
+        .iter()
+        .find(|block| block.contains("- rule:"))
+        .unwrap();
+    write("compilers.yaml", rules);
+    let is_test = |block: &&&str| block.starts_with("rules: [compilers.yaml]");
+    write("readme.yaml", readme.iter().find(is_test).unwrap());
+    let guide_test = guide.iter().find(is_test).unwrap();
+    let variants = guide
+        .iter()
+        .find(|block| block.contains("variants:"))
+        .unwrap();
+    write("guide.yaml", &format!("{guide_test}\n{variants}"));
+    let output = rules_test(folder.path(), &["readme.yaml", "guide.yaml"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.ends_with("7 passed, 0 failed\n"), "{text}");
+}

@@ -40,15 +40,8 @@ impl EventDescription {
         self.values.get(field).cloned()
     }
 
-    /// What the defaults and the event's own fields, which win, give together. `at` is where the event
-    /// is, for the error that it has no type.
-    pub(super) fn new(defaults: &Written, own: Written, at: Position) -> Result<Self, Wrong> {
-        let mut written = defaults.clone();
-        // A list of ancestors replaces the levels that the defaults name, and the other way round.
-        for field in own.values.keys() {
-            derived::forget_superseded(field, &mut written.values);
-        }
-        written.values.extend(own.values);
+    /// The event of these fields. `at` is where it is, for the error that it has no type.
+    pub(super) fn new(mut written: Written, at: Position) -> Result<Self, Wrong> {
         let event_type = match written.values.get(&EVENT_TYPE) {
             Some(Some(Value::Bytes(name))) => String::from_utf8_lossy(name).into_owned(),
             _ => {
@@ -72,6 +65,17 @@ const EVENT_TYPE: FieldUse = FieldUse {
 };
 
 impl Written {
+    /// These fields over those, which they win over.
+    pub(super) fn over(self, below: &Self) -> Self {
+        let mut written = below.clone();
+        // A list of ancestors replaces the levels below it, and the other way round.
+        for field in self.values.keys() {
+            derived::forget_superseded(field, &mut written.values);
+        }
+        written.values.extend(self.values);
+        written
+    }
+
     /// Reads a map of fields; what is wrong is added to `wrong`.
     pub(super) fn read(node: &Node, wrong: &mut Vec<Wrong>) -> Self {
         let mut written = Self::default();

@@ -33,6 +33,10 @@ pub(crate) const TEST_KEYS: &[(&str, &str)] = &[
         "event",
         "the event's fields; null says that a field has no value",
     ),
+    (
+        "variants",
+        "fields over those of 'event', a map for each variant: the test is run with each, and expects the same",
+    ),
     ("expect", "what has to come of it"),
 ];
 
@@ -203,14 +207,17 @@ fn read(documents: &[Node], wrong: &mut Vec<Wrong>) -> Option<TestFile> {
         return None;
     };
     let mut found: Vec<TestCase> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for node in tests {
-        if let Some(test) = read_test(node, &defaults, matching, wrong) {
-            if found.iter().any(|other| other.name.text == test.name.text) {
-                let message = format!("another test of this file is named '{}'", test.name.text);
-                wrong.push((test.name.position, message));
+        let cases = read_test(node, &defaults, matching, wrong);
+        if let Some(name) = node.get("name").and_then(Node::scalar) {
+            if names.iter().any(|other| other == name) {
+                let message = format!("another test of this file is named '{name}'");
+                wrong.push((node.position, message));
             }
-            found.push(test);
+            names.push(name.to_owned());
         }
+        found.extend(cases.unwrap_or_default());
     }
     Some(TestFile {
         rules,
@@ -223,7 +230,7 @@ fn read_test(
     defaults: &Written,
     matching_of_file: Matching,
     wrong: &mut Vec<Wrong>,
-) -> Option<TestCase> {
+) -> Option<Vec<TestCase>> {
     if node.entries().is_none() {
         let message = format!(
             "expected a test with the key 'name', and found {}",
@@ -262,20 +269,51 @@ fn read_test(
         return None;
     };
     let before = wrong.len();
-    let written = Written::read(event, wrong);
-    if wrong.len() > before {
-        return None;
+    let written = Written::read(event, wrong).over(defaults);
+    let variants = match node.get("variants") {
+        Some(node) => read_variants(node, &written, wrong),
+        None => vec![(event.position, written)],
+    };
+    let are_several = node.get("variants").is_some();
+    let mut events = Vec::new();
+    if wrong.len() == before {
+        for (position, written) in variants {
+            match EventDescription::new(written, position) {
+                Ok(event) => events.push((position, event)),
+                Err(one) => wrong.push(one),
+            }
+        }
     }
-    let event = EventDescription::new(defaults, written, event.position)
-        .map_err(|one| wrong.push(one))
-        .ok();
-    Some(TestCase {
-        name: name?,
-        tags: tags.into_iter().map(|tag| tag.text).collect(),
+    let (name, expectation) = (name?, expectation?);
+    let tags: Vec<String> = tags.into_iter().map(|tag| tag.text).collect();
+    let case = |(index, (position, event))| TestCase {
+        name: if are_several {
+            Named {
+                text: format!("{} (variant {})", name.text, index + 1),
+                position,
+            }
+        } else {
+            name.clone()
+        },
+        tags: tags.clone(),
         matching,
-        event: event?,
-        expectation: expectation?,
-    })
+        event,
+        expectation: expectation.clone(),
+    };
+    Some(events.into_iter().enumerate().map(case).collect())
+}
+
+/// The events of a test that has several.
+fn read_variants(node: &Node, below: &Written, wrong: &mut Vec<Wrong>) -> Vec<(Position, Written)> {
+    let Some(variants) = node.list().filter(|variants| !variants.is_empty()) else {
+        let message = "'variants' has to be a list of events, each a map of fields";
+        wrong.push((node.position, message.to_owned()));
+        return Vec::new();
+    };
+    variants
+        .iter()
+        .map(|node| (node.position, Written::read(node, wrong).over(below)))
+        .collect()
 }
 
 fn read_expectation(node: &Node, wrong: &mut Vec<Wrong>) -> Option<Expectation> {
@@ -287,7 +325,9 @@ fn read_expectation(node: &Node, wrong: &mut Vec<Wrong>) -> Option<Expectation> 
         wrong.push((node.position, message));
         return None;
     }
+    let before = wrong.len();
     check_keys(node, EXPECT_KEYS, wrong);
+    let misspelt = wrong.len() > before;
     let mut expectation = Expectation::default();
     for (key, rules) in [
         ("fires", &mut expectation.fires),
@@ -350,7 +390,10 @@ fn read_expectation(node: &Node, wrong: &mut Vec<Wrong>) -> Option<Expectation> 
         let message = format!("'{}' cannot be both in 'fires' and in 'silent'", rule.text);
         wrong.push((rule.position, message));
     }
-    if expectation.fires.is_empty() && expectation.silent.is_empty() && !expectation.exact {
+    let expects = |expectation: &Expectation| {
+        !expectation.fires.is_empty() || !expectation.silent.is_empty() || expectation.exact
+    };
+    if !misspelt && !expects(&expectation) {
         let message = "nothing is expected: name rules in 'fires' or 'silent', \
                        or write 'exact: true' for none at all";
         wrong.push((node.position, message.to_owned()));

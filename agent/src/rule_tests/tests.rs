@@ -1,5 +1,8 @@
 //! Test files in, verdicts and reports out.
 
+mod default_rules;
+mod reports;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -171,11 +174,21 @@ tests:
 - {name: null takes away, event: {proc.name: null, proc.aname: null}, expect: {fires: [opens], exact: true}}
 - {name: other ancestors, event: {proc.name: x, proc.aname: [a, b]}, expect: {fires: [opens], exact: true}}
 - {name: another parent, event: {proc.name: x, proc.pname: b}, expect: {fires: [reads]}}
+- {name: variants, event: {fd.name: /b}, variants: [{proc.name: x, proc.args: [a]}, {proc.aname: null}], expect: {fires: [reads], exact: true}}
 - {name: all of them, matching: all, event: {}, expect: {fires: [reads, opens], exact: true}}
 ";
     let result = run_with(RULES, file, &Options::default());
     let failures: Vec<_> = failures(&result);
     assert!(failures.is_empty(), "{failures:#?}");
+    let names: Vec<_> = result.tests.iter().map(|test| test.name.as_str()).collect();
+    assert_eq!(
+        names[4..],
+        [
+            "variants (variant 1)",
+            "variants (variant 2)",
+            "all of them"
+        ]
+    );
 }
 
 #[test]
@@ -349,6 +362,8 @@ fn errors_say_where_and_what_was_expected() {
         (of_test("name: x, event: {evt.type: openat}, expect: {fire: reads}"), "3:49", "unknown key 'fire'; did you mean 'fires'?"),
         (of_test("name: x, event: {evt.type: openat}, expect: {silent: reads, output: x}"), "3:72", "'fires' has to name exactly one rule"),
         (of_test("name: x, event: {evt.type: openat}, expect: {exact: perhaps}"), "3:56", "'exact' has to be true or false"),
+        (of_test("name: x, event: {}, variants: [{evt.type: openat}, {}], expect: {exact: true}"), "3:55", "the event has no type"),
+        (of_test("name: x, event: {evt.type: openat}, variants: [], expect: {exact: true}"), "3:50", "'variants' has to be a list of events"),
         (of_test("name: x, matching: some, event: {evt.type: openat}, expect: {exact: true}"), "3:23", "'matching' has to be all or first"),
         (of_test("name: x, tags: {a: b}, event: {evt.type: openat}, expect: {exact: true}"), "3:19", "'tags' has to be a list of texts"),
     ] {
@@ -410,170 +425,6 @@ tests:
     );
 }
 
-/// A test whose name and event are as hostile as they come, one that passes, one that is left out.
-fn results() -> Vec<FileResult> {
-    let hostile = "\"]]> <&> # \\\\ \\e[2J \\x01 \\u202e \\r\\n --- \\\"'\"";
-    let file = format!(
-        "rules: rules.yaml\ntests:\n\
-         - {{name: {hostile}, tags: t, event: {{evt.type: openat, fd.name: {hostile}}}, expect: {{fires: reads}}}}\n\
-         - {{name: good, tags: t, event: {{evt.type: openat, fd.name: /a}}, expect: {{fires: opens}}}}\n\
-         - {{name: other, event: {{evt.type: openat}}, expect: {{fires: opens}}}}\n"
-    );
-    let options = Options {
-        tags: vec!["t".to_owned()],
-        ..Options::default()
-    };
-    let run = run_with(RULES, &file, &options);
-    assert!(run.errors.is_empty(), "{}", report::text(&[run]));
-    let mut unusable = run_with(RULES, "tests: 1", &Options::default());
-    unusable.name = "u.yaml".to_owned();
-    vec![run, unusable]
-}
-
-#[test]
-fn junit_is_legal_xml_whatever_the_names() {
-    use quick_xml::Reader;
-    use quick_xml::events::Event;
-
-    let xml = report::junit(&results()).unwrap();
-    let illegal = |c: char| c.is_control() && c != '\n';
-    assert!(!xml.contains(illegal), "{xml:?}");
-    let mut reader = Reader::from_str(&xml);
-    let mut elements = Vec::new();
-    loop {
-        match reader.read_event().unwrap() {
-            Event::Start(element) | Event::Empty(element) => {
-                for attribute in element.attributes() {
-                    attribute.unwrap();
-                }
-                elements.push(element.name().0.to_owned());
-            }
-            Event::Eof => break,
-            _ => {}
-        }
-    }
-    let count = |name: &str| elements.iter().filter(|found| *found == name).count();
-    let counted = ["testsuite", "testcase", "failure", "error", "skipped"].map(count);
-    assert_eq!(counted, [2, 4, 1, 1, 1], "{xml}");
-    assert!(
-        xml.contains(r#"tests="4" failures="1" errors="1" skipped="1""#),
-        "{xml}"
-    );
-}
-
-#[test]
-fn tap_has_a_line_for_each_test() {
-    let tap = report::tap(&results());
-    let lines: Vec<_> = tap.lines().collect();
-    assert_eq!(lines[..2], ["TAP version 14", "1..4"]);
-    let tests: Vec<_> = lines
-        .iter()
-        .filter(|line| line.starts_with("ok ") || line.starts_with("not ok "))
-        .collect();
-    assert_eq!(tests.len(), 4, "{tap}");
-    assert!(
-        tests[0].starts_with("not ok 1 - t.yaml: ]]> <&> \\# "),
-        "{tap}"
-    );
-    assert_eq!(*tests[1], "ok 2 - t.yaml: good");
-    assert_eq!(*tests[2], "ok 3 - t.yaml: other # SKIP not selected");
-    assert_eq!(*tests[3], "not ok 4 - u.yaml: cannot be run");
-    // Each block is YAML once its two columns are taken away.
-    let block: String = lines
-        .iter()
-        .skip_while(|line| **line != "  ---")
-        .skip(1)
-        .take_while(|line| **line != "  ...")
-        .flat_map(|line| [line.strip_prefix("  ").unwrap(), "\n"])
-        .collect();
-    let block = crate::rules::yaml::parse(&block).unwrap();
-    let message = block[0]
-        .get("message")
-        .and_then(|node| node.scalar())
-        .unwrap();
-    assert!(
-        message.starts_with("rule 'reads' should have fired, and did not\n  ✗ and"),
-        "{message}"
-    );
-    assert!(
-        !tap.contains(|c: char| c.is_control() && c != '\n'),
-        "{tap:?}"
-    );
-}
-
-#[test]
-fn text_and_json_say_the_same() {
-    let results = results();
-    let text = report::text(&results);
-    assert!(
-        text.ends_with("1 passed, 1 failed, 1 not selected, 1 file with errors\n"),
-        "{text}"
-    );
-    assert!(
-        !text.contains(|c: char| crate::escape::is_unprintable(c) && c != '\n'),
-        "{text:?}"
-    );
-    let json = report::json(&results);
-    assert_eq!((&json["passed"], &json["failed"]), (&1.into(), &1.into()));
-    assert_eq!(json["files"][0]["tests"][0]["outcome"], "failed");
-    assert_eq!(json["files"][0]["tests"][1]["line"], 4);
-    assert_eq!(json["files"][1]["errors"][0]["position"]["line"], 1);
-    assert_eq!(json["files"][1]["successful"], false);
-}
-
-/// The sensor's events run through the compiled program: it has to say what the tests' own evaluation says.
-#[test]
-fn the_compiled_program_agrees() {
-    use crate::event::EventType;
-    use crate::fields::{FieldSource, Value};
-    use crate::rules::{CompileOptions, EvaluationCache, EventClass, Matching, Program, load};
-
-    struct Source<'s>(&'s Program, &'s EventDescription);
-    impl FieldSource for Source<'_> {
-        fn value(&self, slot: usize) -> Option<Value<'_>> {
-            self.1.value(&self.0.fields()[slot])
-        }
-    }
-
-    let rules = load(&default_sources()).rules;
-    let options = CompileOptions {
-        matching: Matching::All,
-        ..CompileOptions::default()
-    };
-    let program = Program::compile(&rules, options);
-    let mut compared = 0;
-    for path in default_test_files() {
-        let file = TestFile::parse("t", &fs::read_to_string(&path).unwrap()).unwrap();
-        for test in file.tests {
-            let Some(event_type) = EventType::from_name(test.event.event_type()) else {
-                continue;
-            };
-            let source = Source(&program, &test.event);
-            let mut found = Vec::new();
-            let mut cache = EvaluationCache::default();
-            program.evaluate(
-                event_type,
-                EventClass::Unknown,
-                &[&source],
-                &mut cache,
-                &mut found,
-            );
-            let found: Vec<_> = found
-                .iter()
-                .map(|index| &program.rule(*index).name)
-                .collect();
-            let expected: Vec<_> = rules
-                .rules()
-                .filter(|rule| explain(&rule.condition, &|field| test.event.value(field)).holds)
-                .map(|rule| &rule.name)
-                .collect();
-            assert_eq!(found, expected, "{}", test.name.text);
-            compared += 1;
-        }
-    }
-    assert!(compared > 50, "{compared}");
-}
-
 #[test]
 fn a_deep_condition_is_explained() {
     let deep = "not (fd.num > 0 or ".repeat(300) + "fd.num = 1" + &")".repeat(300);
@@ -585,46 +436,24 @@ fn a_deep_condition_is_explained() {
     assert_eq!(failures(&result).len(), 1);
 }
 
-fn default_sources() -> Vec<RuleSource> {
-    let files = crate::default_rules::FILES.iter();
-    let source = |(name, text): &(&str, &str)| RuleSource {
-        name: (*name).to_owned(),
-        text: (*text).to_owned(),
-    };
-    files.map(source).collect()
-}
-
-fn default_test_files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/tests");
-    let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().path()).collect()
-}
-
-/// The tests of the default rules pass, and each rule has one that it fires in and one that it does not.
-#[test]
-fn the_default_rules_pass_their_tests() {
-    let mut results = Vec::new();
-    let (mut fires, mut silent) = (BTreeSet::new(), 0);
-    for path in default_test_files() {
-        let file = TestFile::parse("t", &fs::read_to_string(&path).unwrap()).unwrap();
-        for test in file.tests {
-            silent += usize::from(test.expectation.fires.is_empty());
-            fires.extend(test.expectation.fires.into_iter().map(|rule| rule.text));
+proptest::proptest! {
+    /// A test file with a piece cut out or put in elsewhere is run or refused, and either can be shown.
+    #[test]
+    fn no_text_makes_the_reader_panic(
+        noise in "[a-z.:,{}\\[\\]'\"\n -]{0,60}",
+        start in 0_usize..2000,
+        length in 0_usize..200,
+    ) {
+        let _ = TestFile::parse("t", &noise);
+        let text = include_str!("../../../rules/tests/shells.yaml");
+        let end = (start + length).min(text.len());
+        let start = start.min(end);
+        if text.is_char_boundary(start) && text.is_char_boundary(end) {
+            let changed = format!("{}{noise}{}", &text[..start], &text[end..]);
+            if let Err(problems) = TestFile::parse("t", &changed) {
+                proptest::prop_assert!(!problems.is_empty());
+                let _shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            }
         }
-        results.push(run_file(&path, &Options::default()));
     }
-    let text = report::text(&results);
-    assert!(!results.iter().any(FileResult::is_failure), "{text}");
-    let rules = crate::rules::load(&default_sources()).rules;
-    for rule in rules.rules() {
-        assert!(
-            fires.contains(&*rule.name),
-            "no test in which '{}' fires",
-            rule.name
-        );
-    }
-    assert!(
-        silent > rules.len(),
-        "{silent} tests in which nothing fires"
-    );
 }

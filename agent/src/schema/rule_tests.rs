@@ -80,6 +80,7 @@ pub(super) fn test_key(key: &str) -> Option<Json> {
         "tags" => reference("names"),
         "matching" => reference("matching"),
         "event" => reference("event"),
+        "variants" => json!({ "type": "array", "minItems": 1, "items": reference("event") }),
         "expect" => reference("expect"),
         _ => return None,
     })
