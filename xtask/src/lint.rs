@@ -13,6 +13,9 @@ pub(crate) fn run() -> Result<()> {
         "--quiet",
         "--workspace",
         "--all-targets",
+        // The benchmark of the engine is built with it only.
+        "--features",
+        "peregrine/naive",
         "--",
         "--deny",
         "warnings",

@@ -42,14 +42,20 @@ enum Command {
         /// Only tests whose name contains this, and no lints
         filter: Option<String>,
     },
-    /// Measure what the agent costs: per system call, in memory, until it is ready
+    /// Measure what the agent costs: per system call, in memory, until it is ready; or the rule engine
     Bench {
+        /// What to measure
+        #[arg(value_enum, default_value = "agent")]
+        subject: bench::Subject,
         /// How often everything is measured; the table shows medians
         #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..))]
         rounds: u16,
         /// Print JSON, not a table
         #[arg(long)]
         json: bool,
+        /// Rule files for the engine, instead of the default rules
+        #[arg(long, num_args = 1..)]
+        rules: Vec<std::path::PathBuf>,
     },
     /// Feed hostile bytes to whatever reads them
     Fuzz {
@@ -67,7 +73,12 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(drop),
         Command::Run { arguments } => run::run(&arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
-        Command::Bench { rounds, json } => bench::run(rounds, json),
+        Command::Bench {
+            subject,
+            rounds,
+            json,
+            rules,
+        } => bench::run(subject, rounds, json, &rules),
         Command::Fuzz { seconds } => fuzz::run(seconds),
         Command::Lint => lint::run(),
     };

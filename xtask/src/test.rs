@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::{build, fuzz, lint, setup, tool};
 
 /// How long each fuzz target runs.
-const FUZZ_SECONDS: u32 = 20;
+const FUZZ_SECONDS: u32 = 60;
 
 /// Lints, fuzzes for a while, then runs unit tests, and end-to-end tests against the release build. With a filter, only
 /// the tests whose name contains it, and no lints.

@@ -16,10 +16,19 @@ pub(crate) enum Stream {
     Mixed,
 }
 
+impl Stream {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
 /// One event, by places in the tables of the [`World`].
 #[derive(Clone, Copy)]
 pub(crate) struct Event {
-    pub(crate) event_type: EventType,
+    pub(crate) kind: EventType,
     process: u16,
     path: u16,
     remote: u16,
@@ -29,7 +38,7 @@ pub(crate) struct Event {
 impl Event {
     /// What the agent would know before it asks the rules.
     pub(crate) fn class(&self) -> EventClass {
-        match (is_open(self.event_type), self.writes) {
+        match (is_open(self.kind), self.writes) {
             (true, true) => EventClass::OpenedForWriting,
             (true, false) => EventClass::OpenedForReading,
             _ => EventClass::Succeeded,
@@ -60,7 +69,7 @@ impl Stream {
             let rare = matches!(self, Self::Mixed) && random.below(200) == 0;
             let paths = if rare { SENSITIVE_PATHS } else { PLAIN_PATHS };
             Event {
-                event_type,
+                kind: event_type,
                 process: small(random.below(PROCESSES)),
                 path: small(random.below(paths) + if rare { PLAIN_PATHS } else { 0 }),
                 remote: small(random.below(REMOTES)),
@@ -332,17 +341,17 @@ impl World {
 
     fn known<'w>(&'w self, event: &Event, known: Known) -> Option<Value<'w>> {
         let process = &self.processes[usize::from(event.process)];
-        let is_exec = event.event_type == EventType::EXECVE;
+        let is_exec = event.kind == EventType::EXECVE;
         let is_open =
-            [EventType::OPEN, EventType::OPENAT, EventType::OPENAT2].contains(&event.event_type);
-        let is_connect = event.event_type == EventType::CONNECT;
+            [EventType::OPEN, EventType::OPENAT, EventType::OPENAT2].contains(&event.kind);
+        let is_connect = event.kind == EventType::CONNECT;
         let is_net = !is_open && !is_exec;
         let text = |text: &'w str| Some(Value::Bytes(Cow::Borrowed(text.as_bytes())));
         let file = || is_open.then(|| &self.files[usize::from(event.path)]);
         let remote = || is_net.then(|| self.remotes[usize::from(event.remote)]);
         let local = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
         match known {
-            Known::EventType => text(event.event_type.name()),
+            Known::EventType => text(event.kind.name()),
             Known::Number => Some(Value::Uint(7)),
             Known::Success => text("SUCCESS"),
             Known::Result => Some(Value::Int(if is_open { 5 } else { 0 })),

@@ -1,159 +1,120 @@
 //! How fast rules are loaded and events are matched, with the naive evaluator beside.
 //!
-//! `cargo bench -p peregrine --features naive --bench engine -- [RULES_FILE...]`; without files, with the
-//! default rules. Everything runs on one thread, rounds are interleaved, and medians are shown.
+//! `cargo xtask bench engine [--rules FILE...]`; without files, with the default rules. Everything runs
+//! on one thread, rounds are interleaved, and medians are shown.
 
 #![expect(
     clippy::cast_precision_loss,
     reason = "counts and times of a benchmark are far below 2^52"
 )]
+#![expect(clippy::print_stdout, reason = "the report of a command")]
 
 mod allocator;
 mod events;
+mod options;
+mod report;
 
 use std::error::Error;
-use std::fs;
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use peregrine::default_rules;
 use peregrine::fields::FieldUse;
 use peregrine::rules::naive::NaiveCondition;
-use peregrine::rules::{
-    CompileOptions, EvaluationCache, LoadReport, Matching, Program, RuleSet, RuleSource, load,
-};
+use peregrine::rules::{CompileOptions, EvaluationCache, Program, RuleSet, RuleSource, load};
 
 use allocator::Counting;
 use events::{Event, Stream, World};
+use options::Options;
+use report::{Report, median};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 /// Events of a stream.
 const EVENTS: usize = 1_000_000;
-/// Events that the naive evaluator gets of them: as it takes long.
+/// As many of them the naive evaluator gets: it takes long.
 const NAIVE_EVENTS: usize = 50_000;
-const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files: Vec<PathBuf> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .map(PathBuf::from)
-        .collect();
-    let sources = read(&files)?;
-    let rules = loading(&sources)?;
-    matching(&rules);
+    let options = Options::from_arguments(std::env::args().skip(1))?;
+    let sources = options.sources()?;
+    let mut report = Report::default();
+    let rules = loading(&sources, options.rounds, &mut report)?;
+    for stream in [Stream::Quiet, Stream::Mixed] {
+        matching(&rules, stream, options.rounds, &mut report);
+    }
+    println!("{}", report.shown(options.json));
     Ok(())
 }
 
-fn read(files: &[PathBuf]) -> Result<Vec<RuleSource>, Box<dyn Error>> {
-    if files.is_empty() {
-        let source = |(name, text): &(&str, &str)| RuleSource {
-            name: (*name).to_owned(),
-            text: (*text).to_owned(),
-        };
-        return Ok(default_rules::FILES.iter().map(source).collect());
-    }
-    let mut sources = Vec::new();
-    for file in files {
-        let text =
-            fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        sources.push(RuleSource {
-            name: file.display().to_string(),
-            text,
-        });
-    }
-    Ok(sources)
-}
-
-fn compile(report: &LoadReport) -> Program {
-    compile_rules(&report.rules, Matching::First)
-}
-
-fn compile_rules(rules: &RuleSet, matching: Matching) -> Program {
-    let options = CompileOptions {
-        matching,
-        ..CompileOptions::default()
-    };
-    Program::compile(rules, options)
+fn compile(rules: &RuleSet) -> Program {
+    Program::compile(rules, CompileOptions::default())
 }
 
 /// Loads the files again and again; gives what was loaded.
-fn loading(sources: &[RuleSource]) -> Result<RuleSet, Box<dyn Error>> {
-    let mut parse = Vec::new();
-    let mut whole = Vec::new();
-    for _ in 0..ROUNDS {
+fn loading(
+    sources: &[RuleSource],
+    rounds: usize,
+    report: &mut Report,
+) -> Result<RuleSet, Box<dyn Error>> {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let (mut read, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
         let start = Instant::now();
-        let report = load(sources);
-        parse.push(start.elapsed());
-        black_box(compile(&report));
-        whole.push(start.elapsed());
+        let loaded = load(sources);
+        read.push(milliseconds(start.elapsed()));
+        black_box(compile(&loaded.rules));
+        whole.push(milliseconds(start.elapsed()));
     }
     let before = allocator::in_use();
     allocator::reset_peak();
-    let report = load(sources);
-    if let Some(error) = report.errors().next() {
-        return Err(format!("{}: {}", error.code.name(), error.message).into());
+    let loaded = load(sources);
+    if let Some(error) = loaded.errors().next() {
+        return Err(error.to_string().into());
     }
-    let program = compile(&report);
-    let peak = allocator::peak() - before;
-    let kept = allocator::in_use() - before;
-    println!("rules                     {}", report.rules.rules().count());
-    println!(
-        "load                      {:.1} ms",
-        milliseconds(median(&mut parse))
-    );
-    println!(
-        "load and compile          {:.1} ms",
-        milliseconds(median(&mut whole))
-    );
-    println!("memory kept               {:.2} MB", megabytes(kept));
-    println!("memory at the peak        {:.2} MB", megabytes(peak));
+    let program = compile(&loaded.rules);
+    let megabytes = |bytes: usize| bytes as f64 / 1e6;
+    let kept = allocator::in_use().saturating_sub(before);
+    let peak = allocator::peak().saturating_sub(before);
     drop(program);
-    let LoadReport { rules, .. } = report;
-    Ok(rules)
+    report.add("rules", loaded.rules.rules().count() as f64, "");
+    report.add("load", median(read), "ms");
+    report.add("load and compile", median(whole), "ms");
+    report.add("memory of rules and program", megabytes(kept), "MB");
+    report.add("memory at the peak", megabytes(peak), "MB");
+    Ok(loaded.rules)
 }
 
-fn matching(rules: &RuleSet) {
-    let program = compile_rules(rules, Matching::First);
+fn matching(rules: &RuleSet, stream: Stream, rounds: usize, report: &mut Report) {
+    let program = compile(rules);
     let world = World::new(program.fields());
-    for stream in [Stream::Quiet, Stream::Mixed] {
-        let events: Vec<Event> = stream.events(EVENTS).collect();
-        let (mut compiled, mut naive, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        let mut matched = 0;
-        let mut allocations = 0;
-        for _ in 0..ROUNDS {
-            let before = allocator::count();
-            let (time, matches) = run(&program, &world, &events);
-            allocations = allocator::count() - before;
-            matched = matches;
-            let fast = per_second(EVENTS, time);
-            let slow = per_second(
-                NAIVE_EVENTS,
-                run_naive(rules, &world, &events[..NAIVE_EVENTS]),
-            );
-            compiled.push(fast);
-            naive.push(slow);
-            ratios.push(fast / slow);
-        }
-        println!();
-        println!("{stream:?} stream, {EVENTS} events: {matched} match");
-        println!(
-            "compiled                  {:.2} M events/s",
-            middle(&mut compiled) / 1e6
-        );
-        println!(
-            "naive                     {:.3} M events/s",
-            middle(&mut naive) / 1e6
-        );
-        println!("compiled / naive          {:.1}", middle(&mut ratios));
-        println!(
-            "allocations per event     {:.4}",
-            allocations as f64 / EVENTS as f64
-        );
+    let events: Vec<Event> = stream.events(EVENTS).collect();
+    let (mut compiled, mut naive, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut matched = 0;
+    let mut allocations = 0;
+    for _ in 0..rounds {
+        let before = allocator::count();
+        let time;
+        (time, matched) = run(&program, &world, &events);
+        allocations = allocator::count() - before;
+        let fast = EVENTS as f64 / time.as_secs_f64() / 1e6;
+        let time = run_naive(rules, &world, &events[..NAIVE_EVENTS]);
+        let slow = NAIVE_EVENTS as f64 / time.as_secs_f64() / 1e6;
+        compiled.push(fast);
+        naive.push(slow);
+        ratios.push(fast / slow);
     }
+    let name = stream.name();
+    let each = EVENTS as f64;
+    report.add(&format!("{name}: matches"), matched as f64, "");
+    report.add(&format!("{name}: compiled"), median(compiled), "M events/s");
+    report.add(&format!("{name}: naive"), median(naive), "M events/s");
+    report.add(&format!("{name}: compiled / naive"), median(ratios), "");
+    report.add(
+        &format!("{name}: allocations per event"),
+        allocations as f64 / each,
+        "",
+    );
 }
 
 fn run(program: &Program, world: &World, events: &[Event]) -> (Duration, usize) {
@@ -165,7 +126,7 @@ fn run(program: &Program, world: &World, events: &[Event]) -> (Duration, usize) 
         found.clear();
         let source = world.source(event);
         program.evaluate(
-            event.event_type,
+            event.kind,
             event.class(),
             &[&source],
             &mut cache,
@@ -186,30 +147,9 @@ fn run_naive(rules: &RuleSet, world: &World, events: &[Event]) -> Duration {
     let mut matched = 0;
     for event in events {
         let lookup = |field: &FieldUse| world.value(event, field);
-        matched += usize::from(conditions.iter().any(|condition| condition.holds(&lookup)));
+        let holds = conditions.iter().any(|condition| condition.holds(&lookup));
+        matched += usize::from(holds);
     }
     black_box(matched);
     start.elapsed()
-}
-
-fn per_second(events: usize, time: Duration) -> f64 {
-    events as f64 / time.as_secs_f64()
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn middle(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-fn megabytes(bytes: usize) -> f64 {
-    bytes as f64 / 1e6
 }

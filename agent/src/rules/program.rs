@@ -293,11 +293,11 @@ impl Program {
 
     /// Adds to `matches` the rules that an event matches under any of its views (at most two). Its
     /// class has to be true of it; [`EventClass::Unknown`] is true of any.
-    pub fn evaluate<'e>(
+    pub fn evaluate(
         &self,
         event: EventType,
         class: EventClass,
-        views: &[&'e dyn FieldSource],
+        views: &[&dyn FieldSource],
         cache: &mut EvaluationCache,
         matches: &mut Vec<RuleIndex>,
     ) {
@@ -315,7 +315,7 @@ impl Program {
         let mut other = others
             .first()
             .map(|source| self.execution.view(*source, second, epoch));
-        for rule in filed.iter() {
+        for rule in filed {
             let holds = |view: &mut View<'_, '_>| view.part(rule.guard) && view.holds(rule.step);
             if holds(&mut view) || other.as_mut().is_some_and(holds) {
                 matches.push(rule.rule);

@@ -6,12 +6,13 @@
 //! with one CPU the two would compete.
 
 mod agent;
+mod engine;
 mod report;
 mod workload;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{build, tool};
 use agent::{Agent, Footprint};
@@ -64,8 +65,25 @@ struct Sample {
     footprint: Option<Footprint>,
 }
 
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Subject {
+    /// The agent's cost to the machine
+    Agent,
+    /// Rules loaded and events matched by the rule engine, without a kernel
+    Engine,
+}
+
 /// Runs the rounds and prints the result.
-pub(crate) fn run(rounds: u16, json: bool) -> Result<()> {
+pub(crate) fn run(subject: Subject, rounds: u16, json: bool, rules: &[PathBuf]) -> Result<()> {
+    match subject {
+        Subject::Agent if rules.is_empty() => agent_cost(rounds, json),
+        Subject::Agent => bail!("--rules is for the engine: cargo xtask bench engine --rules FILE"),
+        Subject::Engine => engine::run(rounds, json, rules),
+    }
+}
+
+fn agent_cost(rounds: u16, json: bool) -> Result<()> {
     let binary = build::run(true)?;
     let folder = tempfile::tempdir().context("cannot make a folder for the bench's files")?;
     let exec_rules = folder.path().join("exec-rules.yaml");

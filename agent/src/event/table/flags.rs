@@ -10,12 +10,12 @@ pub type FlagTable = [(&'static str, u64)];
 macro_rules! constants {
     ($(#[$meta:meta])* $name:ident: $($constant:ident)+) => {
         $(#[$meta])*
-        #[expect(
-            clippy::allow_attributes,
+        #[allow(
             clippy::cast_sign_loss,
-            reason = "flags are bits, whatever type the C library gives them"
+            clippy::unnecessary_cast,
+            clippy::cast_lossless,
+            reason = "flags are bits, whatever type the C library gives each of them"
         )]
-        #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "the constants have different types")]
         pub static $name: [(&str, u64); [$(stringify!($constant)),+].len()] =
             [$((stringify!($constant), libc::$constant as u64)),+];
     };
@@ -171,7 +171,7 @@ values! {
     IORING_SETUP_DEFER_TASKRUN = 1 << 13,
 }
 values! {
-    /// What an io_uring can do.
+    /// What an `io_uring` can do.
     IO_URING_FEATURE:
     IORING_FEAT_SINGLE_MMAP = 1, IORING_FEAT_NODROP = 1 << 1, IORING_FEAT_SUBMIT_STABLE = 1 << 2,
     IORING_FEAT_RW_CUR_POS = 1 << 3, IORING_FEAT_CUR_PERSONALITY = 1 << 4,
