@@ -3,7 +3,8 @@
 use super::Context;
 use super::connection::{self, Connection};
 use crate::event::table::EventDescriptor;
-use crate::event::{File, KernelPath, Object, Open, Payload};
+use crate::event::table::flags::{self, names_of_choice};
+use crate::event::{Call, File, KernelPath, Object, Open, Payload};
 
 /// `S_IFMT` and the types of files.
 const TYPE_MASK: u32 = 0o170_000;
@@ -30,6 +31,7 @@ pub(super) fn subject<'c>(context: &Context<'c>) -> Option<Subject<'c>> {
         Payload::Connect(_) => connection::of(context).map(Subject::Socket),
         Payload::Call(call) => match definition_descriptor(context)? {
             EventDescriptor::None => None,
+            EventDescriptor::Result if !makes_descriptor(context, call) => None,
             EventDescriptor::Directory(_) => {
                 let base = call.paths[0].as_ref()?.base.as_ref()?;
                 // The working directory is no descriptor.
@@ -42,6 +44,26 @@ pub(super) fn subject<'c>(context: &Context<'c>) -> Option<Subject<'c>> {
         },
         _ => None,
     }
+}
+
+/// Whether a call that can return a descriptor returned one: most commands of bpf return something else.
+fn makes_descriptor(context: &Context<'_>, call: &Call<'_>) -> bool {
+    context.event.event_type.name() != "bpf"
+        || names_of_choice(&flags::BPF, call.arguments[0])
+            .split('|')
+            .any(|command| {
+                matches!(
+                    command,
+                    "BPF_MAP_CREATE"
+                        | "BPF_PROG_LOAD"
+                        | "BPF_OBJ_GET"
+                        | "BPF_RAW_TRACEPOINT_OPEN"
+                        | "BPF_BTF_LOAD"
+                        | "BPF_LINK_CREATE"
+                        | "BPF_ENABLE_STATS"
+                        | "BPF_ITER_CREATE"
+                ) || command.ends_with("_GET_FD_BY_ID")
+            })
 }
 
 fn definition_descriptor(context: &Context<'_>) -> Option<EventDescriptor> {
