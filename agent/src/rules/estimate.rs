@@ -104,6 +104,7 @@ fn cost_of_group(kind: GroupKind) -> f64 {
     match kind {
         GroupKind::Head | GroupKind::End => 4.0,
         GroupKind::Part => 15.0,
+        GroupKind::Glob | GroupKind::Regex => 40.0,
     }
 }
 

@@ -3,10 +3,10 @@
 //! The engine is another one. Where the two read the same text differently it is rewritten, so that a
 //! pattern means what it does in Falco. What Falco refuses (`\d`, `(?i)`) has its usual meaning here.
 
-use regex::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 /// A pattern that needs more memory than this is refused.
-const LARGEST_BYTES: usize = 4 << 20;
+pub(super) const LARGEST_BYTES: usize = 4 << 20;
 
 /// Compiles a pattern that has to match the whole text; the error says what is wrong with it.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
@@ -27,6 +27,16 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
             };
             format!("'{pattern}' is no regular expression: {reason}")
         })
+}
+
+/// Several patterns as [`compile`] made them, to be matched in one pass; `None` if they are too large
+/// together.
+pub(super) fn set(compiled: &[String]) -> Option<RegexSet> {
+    RegexSetBuilder::new(compiled)
+        .dot_matches_new_line(true)
+        .size_limit(LARGEST_BYTES)
+        .build()
+        .ok()
 }
 
 /// Whether the pattern says nothing that `=` could not say.

@@ -9,6 +9,7 @@ use aho_corasick::automaton::{Automaton, OverlappingState};
 use aho_corasick::dfa::DFA;
 use aho_corasick::{Anchored, Input, MatchKind};
 
+use super::regular_expression::{self, LARGEST_BYTES};
 use super::text_test::TextTest;
 use super::transformer::until_nul;
 
@@ -26,6 +27,10 @@ pub(super) enum GroupKind {
     End,
     /// `contains`
     Part,
+    /// `glob`, `iglob`, of patterns that have no classes and escapes
+    Glob,
+    /// `regex`
+    Regex,
 }
 
 impl GroupKind {
@@ -35,6 +40,12 @@ impl GroupKind {
             TextTest::Equals(_) | TextTest::In(_) | TextTest::StartsWith(_) => Some(Self::Head),
             TextTest::EndsWith(_) => Some(Self::End),
             TextTest::Contains(finder) if !finder.needle().is_empty() => Some(Self::Part),
+            TextTest::Glob(pattern) | TextTest::GlobIgnoringCase(pattern)
+                if !pattern.iter().any(|byte| matches!(byte, b'[' | b'\\')) =>
+            {
+                Some(Self::Glob)
+            }
+            TextTest::Regex(_) => Some(Self::Regex),
             _ => None,
         }
     }
@@ -55,6 +66,8 @@ enum Search {
     Head(Trie),
     End(Trie),
     Part(Box<DFA>),
+    Glob(regex::bytes::RegexSet),
+    Regex(regex::RegexSet),
 }
 
 impl Group {
@@ -65,6 +78,9 @@ impl Group {
             return None;
         }
         let words = columns.len().div_ceil(64);
+        if matches!(kind, GroupKind::Glob | GroupKind::Regex) {
+            return Self::of_patterns(kind, columns, words);
+        }
         // Whether it is the whole text that has to be this one, rather than a part of it.
         let mut texts: Vec<(&[u8], bool)> = Vec::new();
         let mut places: HashMap<(&[u8], bool), usize> = HashMap::new();
@@ -90,6 +106,7 @@ impl Group {
             }
         }
         let search = match kind {
+            GroupKind::Glob | GroupKind::Regex => return None,
             GroupKind::Head => Search::Head(Trie::new(
                 texts
                     .iter()
@@ -117,6 +134,39 @@ impl Group {
         })
     }
 
+    /// The same for patterns; each is a row of its own.
+    fn of_patterns(kind: GroupKind, columns: &[Vec<&TextTest>], words: usize) -> Option<Self> {
+        let mut patterns: Vec<String> = Vec::new();
+        let mut rows: Vec<u64> = Vec::new();
+        for (column, tests) in columns.iter().enumerate() {
+            for test in tests {
+                patterns.push(match test {
+                    TextTest::Glob(pattern) => expression(pattern, "(?s-u)")?,
+                    TextTest::GlobIgnoringCase(pattern) => expression(pattern, "(?si-u)")?,
+                    TextTest::Regex(regex) => regex.as_str().to_owned(),
+                    _ => return None,
+                });
+                let row = rows.len();
+                rows.resize(row + words, 0);
+                rows[row + column / 64] = 1 << (column % 64);
+            }
+        }
+        let search = match kind {
+            GroupKind::Glob => Search::Glob(
+                regex::bytes::RegexSetBuilder::new(&patterns)
+                    .size_limit(LARGEST_BYTES)
+                    .build()
+                    .ok()?,
+            ),
+            _ => Search::Regex(regular_expression::set(&patterns)?),
+        };
+        Some(Self {
+            words,
+            rows,
+            search,
+        })
+    }
+
     /// Words that its answer takes.
     pub(super) fn words(&self) -> usize {
         self.words
@@ -133,6 +183,19 @@ impl Group {
         match &self.search {
             Search::Head(trie) => trie.walk(text.iter().copied(), add),
             Search::End(trie) => trie.walk(until_nul(text).iter().rev().copied(), add),
+            // Which patterns match is asked, and memory taken, only if one does.
+            Search::Glob(patterns) => {
+                let text = until_nul(text);
+                if patterns.is_match(text) {
+                    patterns.matches(text).into_iter().for_each(add);
+                }
+            }
+            Search::Regex(patterns) => {
+                let text = String::from_utf8_lossy(until_nul(text));
+                if patterns.is_match(&text) {
+                    patterns.matches(&text).into_iter().for_each(add);
+                }
+            }
             Search::Part(automaton) => {
                 let input = Input::new(until_nul(text)).anchored(Anchored::No);
                 let mut state = OverlappingState::start();
@@ -145,6 +208,20 @@ impl Group {
             }
         }
     }
+}
+
+/// A glob without classes and escapes as a regular expression over bytes; `None` for what is no text.
+fn expression(glob: &[u8], flags: &str) -> Option<String> {
+    let mut expression = format!(r"{flags}\A");
+    for character in std::str::from_utf8(glob).ok()?.chars() {
+        match character {
+            '*' => expression.push_str(".*"),
+            '?' => expression.push('.'),
+            plain => expression.push_str(&regex::escape(plain.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    expression.push_str(r"\z");
+    Some(expression)
 }
 
 /// Texts by their bytes, one after the other.
@@ -251,7 +328,8 @@ mod tests {
     #[test]
     fn what_cannot_be_grouped_has_no_kind() {
         assert_eq!(GroupKind::of(&TextTest::contains(b"")), None);
-        assert_eq!(GroupKind::of(&TextTest::Glob(b"*".to_vec())), None);
+        assert_eq!(GroupKind::of(&TextTest::Glob(b"[a]".to_vec())), None);
+        assert_eq!(GroupKind::of(&TextTest::Glob(b"\\*".to_vec())), None);
     }
 
     fn tests_of(kind: GroupKind, texts: &[Vec<u8>]) -> Vec<TextTest> {
@@ -260,6 +338,12 @@ mod tests {
             GroupKind::Head => TextTest::set(&[text, b"zz"]),
             GroupKind::End => TextTest::EndsWith(text.clone()),
             GroupKind::Part => TextTest::contains(text),
+            GroupKind::Glob if index % 2 == 0 => TextTest::Glob(text.clone()),
+            GroupKind::Glob => TextTest::GlobIgnoringCase(text.to_ascii_lowercase()),
+            GroupKind::Regex => {
+                let text = String::from_utf8_lossy(text).replace(['*', '?'], ".+");
+                TextTest::Regex(regular_expression::compile(&text).unwrap())
+            }
         };
         texts.iter().enumerate().map(test).collect()
     }
@@ -267,11 +351,17 @@ mod tests {
     proptest! {
         #[test]
         fn a_group_answers_as_its_tests_do(
-            texts in proptest::collection::vec("[ab/]{1,4}", 3..150),
-            text in "[ab/\0]{0,8}",
+            texts in proptest::collection::vec("[abA/*?.\n]{1,4}", 3..60),
+            text in "[abBA/.\n\x00]{0,8}",
         ) {
             let texts: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
-            for kind in [GroupKind::Head, GroupKind::End, GroupKind::Part] {
+            for kind in [
+                GroupKind::Head,
+                GroupKind::End,
+                GroupKind::Part,
+                GroupKind::Glob,
+                GroupKind::Regex,
+            ] {
                 let tests = tests_of(kind, &texts);
                 // One column for two tests, to have both kinds of columns.
                 let columns: Vec<Vec<&TextTest>> =
