@@ -296,6 +296,8 @@ impl fmt::Display for Expression {
             Self::And(parts) => joined(parts, "and", formatter),
             Self::Or(parts) => joined(parts, "or", formatter),
             Self::Not(inner) => write!(formatter, "not {inner}"),
+            // Followed by a blank it would be the operator.
+            Self::Macro(name) if name.text == "not" => formatter.write_str("(not)"),
             Self::Macro(name) => formatter.write_str(&name.text),
             Self::Comparison(comparison) => write!(formatter, "{comparison}"),
         }

@@ -478,6 +478,9 @@ mod tests {
     #[test]
     fn conditions_and_their_canonical_form() {
         for (text, expected) in [
+            // A macro may be named like the operator.
+            ("a and not(not)", "(a and not (not))"),
+            ("(not) and a", "((not) and a)"),
             ("proc.name=sh", "proc.name = sh"),
             (
                 "proc.name == sh and evt.type in(a,b)",
