@@ -188,7 +188,8 @@ impl Call {
             KernelPath::of_file(file_of(self.task, directory.cast_unsigned()))
         };
         if !base.is_null() {
-            path_section(self.writer, base_tag, KernelPath::root_of(self.task), base);
+            let top = KernelPath::top_of(self.writer, self.task);
+            path_section(self.writer, base_tag, top, base);
         }
     }
 

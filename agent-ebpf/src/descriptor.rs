@@ -80,7 +80,7 @@ pub(crate) fn descriptor_sections(writer: RecordWriter, task: Typed, descriptor:
         path_section(
             writer,
             SectionTag::DescriptorPath,
-            KernelPath::root_of(task),
+            KernelPath::top_of(writer, task),
             KernelPath::of_file(file),
         );
     }

@@ -42,7 +42,7 @@ pub(crate) fn sched_process_exec(context: RawTracePointContext) -> u32 {
         memory.read(offset!(mm_env_end)),
     );
     writer.kernel_string(SectionTag::Path, program.follow(offset!(bprm_filename)).0);
-    let root = KernelPath::root_of(task);
+    let root = KernelPath::top_of(writer, task);
     let file = program.follow(offset!(bprm_file));
     path_section(writer, SectionTag::ExePath, root, KernelPath::of_file(file));
     path_section(writer, SectionTag::Cwd, root, KernelPath::cwd_of(task));

@@ -10,7 +10,7 @@ use aya_ebpf::programs::RawTracePointContext;
 use crate::cgroup::cgroup_id_of;
 use crate::kernel::{Untyped, current_task, offset};
 use crate::record_writer::RecordWriter;
-use crate::task::{OtherProcess, is_agent, other_process, write_header};
+use crate::task::{OtherProcess, id_seen_by_current, is_agent, other_process, write_header};
 
 /// A clone, fork or vfork succeeded; arguments: parent, child.
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
@@ -44,12 +44,9 @@ pub(crate) fn sched_process_fork(context: RawTracePointContext) -> u32 {
         (*part).child_cgroup = cgroup_id_of(child);
     }
     // The caller sees the child's id in its own namespace; that is the call's result.
-    write_header(
-        writer,
-        RecordKind::Fork,
-        current_task(),
-        Some(i64::from(pid)),
-    );
+    let task = current_task();
+    let result = id_seen_by_current(task, child);
+    write_header(writer, RecordKind::Fork, task, Some(i64::from(result)));
     writer.submit(RecordKind::Fork);
     0
 }

@@ -128,6 +128,7 @@ offsets! {
     mount_vfsmount: "mount" ["mnt"] Required;
     mount_parent: "mount" ["mnt_parent"] Required;
     mount_mountpoint: "mount" ["mnt_mountpoint"] Required;
+    mount_namespace: "mount" ["mnt_ns"] Required;
     inode_mode: "inode" ["i_mode"] Required;
     inode_number: "inode" ["i_ino"] Required;
     inode_superblock: "inode" ["i_sb"] Required;

@@ -115,10 +115,12 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     if result >= 0 {
         let file = file_of(task, result as u32);
         writer.copy_file(file);
+        // Another thread may have closed it already: then what the call asked for is all there is, and
+        // it is not for the class to decide.
         is_open = !file.is_null();
         access = writer.of_file::<u32>(offset!(file_flags)) & ACCESS_MODE;
         let class = if access == 0 { OPEN_READ } else { OPEN_WRITE };
-        if setting!(open_classes) & class == 0 {
+        if is_open && setting!(open_classes) & class == 0 {
             writer.abandon();
             return 0;
         }
@@ -145,7 +147,7 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
         }
     }
     write_header(writer, RecordKind::Open, task, Some(result));
-    let root = KernelPath::root_of(task);
+    let root = KernelPath::top_of(writer, task);
     if is_open {
         path_section(
             writer,

@@ -27,20 +27,35 @@ impl KernelPath {
         }
     }
 
-    /// The root directory of a task.
+    const NONE: Self = Self {
+        mount: Untyped(0),
+        dentry: Untyped(0),
+    };
+
+    /// The root directory of a task, where a walk can end, if it is the top of its mount tree; nothing
+    /// if the task changed its root to a place below: what it does is named from the top all the same.
     #[inline(always)]
-    pub(crate) fn root_of(task: Typed) -> Self {
+    pub(crate) fn top_of(writer: RecordWriter, task: Typed) -> Self {
         let fs = task.follow(offset!(task_fs));
         if fs.is_null() {
-            return Self {
-                mount: Untyped(0),
-                dentry: Untyped(0),
-            };
+            return Self::NONE;
         }
-        Self {
+        let root = Self {
             mount: fs.follow(offset!(fs_root) + offset!(path_mnt)).untyped(),
             dentry: fs.follow(offset!(fs_root) + offset!(path_dentry)).untyped(),
+        };
+        let known = writer.known_top();
+        if root.mount.0 == known[0] && root.dentry.0 == known[1] {
+            return root;
         }
+        let whole = root.mount.containing_mount();
+        let is_top = root.dentry == root.mount.follow(offset!(vfsmount_root))
+            && whole == whole.follow(offset!(mount_parent));
+        if !is_top {
+            return Self::NONE;
+        }
+        writer.remember_top([root.mount.0, root.dentry.0]);
+        root
     }
 
     /// The path of the file that was copied last.
@@ -70,6 +85,9 @@ impl KernelPath {
     }
 }
 
+/// `IS_ERR`: the highest addresses are error numbers.
+const FIRST_ERROR: u64 = -4095_i64 as u64;
+
 /// `d_parent` and `d_name` of a dentry follow each other in every kernel since 2.6.38 (they are
 /// what a path lookup touches), so that one read gets all three; the agent checks it at start.
 #[repr(C)]
@@ -81,7 +99,15 @@ struct DentryName {
     name: u64,
 }
 
-/// A section with the components of `path`, leaf first, up to the task's root.
+impl Untyped {
+    /// `container_of(mount, struct mount, mnt)`
+    #[inline(always)]
+    fn containing_mount(self) -> Untyped {
+        Untyped(self.0.wrapping_sub(u64::from(offset!(mount_vfsmount))))
+    }
+}
+
+/// A section with the components of `path`, leaf first, up to the top of its mount tree.
 #[inline(always)]
 pub(crate) fn path_section(
     writer: RecordWriter,
@@ -94,7 +120,8 @@ pub(crate) fn path_section(
     writer.end_section(tag, end.section_flags());
 }
 
-/// Walks up from `path`, through mount points, to `root`. What `d_path` of the kernel does.
+/// Walks up from `path`, through mount points, to the top of the mount tree, which `root` is if it is
+/// anything. What `d_path` of the kernel does for a task that has not changed its root.
 #[inline(always)]
 fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
     let mut mount = path.mount;
@@ -112,13 +139,17 @@ fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
             return WalkEnd::AtRoot;
         }
         if dentry == mount_root {
-            // `container_of(mount, struct mount, mnt)`
-            let whole = Untyped(mount.0.wrapping_sub(u64::from(offset!(mount_vfsmount))));
+            let whole = mount.containing_mount();
             let parent = whole.follow(offset!(mount_parent));
             if parent == whole || parent.is_null() {
-                // The top of the mount tree and not the task's root: outside of a chroot, or a
-                // mount of the kernel's own (pipes, sockets).
-                return WalkEnd::Detached;
+                // The top. A mount of the kernel's own (pipes, sockets), or one that was taken out of
+                // the tree, has no namespace, or an error for one.
+                let namespace = whole.follow(offset!(mount_namespace)).0;
+                return if namespace == 0 || namespace >= FIRST_ERROR {
+                    WalkEnd::Detached
+                } else {
+                    WalkEnd::AtRoot
+                };
             }
             dentry = whole.follow(offset!(mount_mountpoint));
             mount = parent.plus(offset!(mount_vfsmount));

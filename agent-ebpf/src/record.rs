@@ -7,9 +7,11 @@ pub const WIRE_VERSION: u16 = 1;
 /// Every section, and so every record, starts at a multiple of this.
 pub const ALIGNMENT: usize = 8;
 
-/// No record is longer: the sum of the largest sections of an exec, rounded up. Also the mask
-/// (minus one) that bounds the write position for the verifier.
-pub const MAX_RECORD: usize = 32 * 1024;
+/// No record is longer: more than the sum of the largest sections of an exec (arguments 8 KiB,
+/// environment 4, path 4, twice 64 components of 255 bytes, 24 levels of cgroup) and of a call with two
+/// paths, so that the write position never comes round. Also the mask (minus one) that bounds that
+/// position for the verifier.
+pub const MAX_RECORD: usize = 64 * 1024;
 
 /// Bytes of a path or string as passed to a system call: `PATH_MAX`, its NUL included.
 pub const MAX_STRING: usize = 4096;

@@ -26,6 +26,8 @@ pub(crate) struct Scratch {
     busy: u64,
     position: u64,
     section: u64,
+    /// The root directory that was last found to be the top of its mount tree: mount and dentry.
+    top: [u64; 2],
     /// A copy of the part of a `struct file` that matters; twice as long as what is copied, for
     /// reads at masked offsets.
     file: [u8; 2 * FILE_SPAN as usize],
@@ -88,6 +90,20 @@ impl RecordWriter {
             let bytes = (&raw const (*self.0).bytes).cast::<u8>();
             *bytes.add(start as usize + size_of::<SectionHeader>())
         }
+    }
+
+    /// The mount and dentry that were last found to be the top of a mount tree.
+    #[inline(always)]
+    pub(crate) fn known_top(self) -> [u64; 2] {
+        // SAFETY: `self` came from `begin`.
+        unsafe { core::ptr::read_volatile(&raw const (*self.0).top) }
+    }
+
+    /// Remembers that these are the top of a mount tree.
+    #[inline(always)]
+    pub(crate) fn remember_top(self, top: [u64; 2]) {
+        // SAFETY: `self` came from `begin`.
+        unsafe { core::ptr::write_volatile(&raw mut (*self.0).top, top) }
     }
 
     /// Gives the buffer back without a record.
@@ -165,12 +181,12 @@ impl RecordWriter {
         }
     }
 
-    /// Whether `bytes` more fit into a record.
+    /// Whether `bytes` more fit into a record, and after them the headers of what still follows.
     #[inline(always)]
     pub(crate) fn has_room(self, bytes: u64) -> bool {
         // SAFETY: `self` came from `begin`.
         let position = unsafe { core::ptr::read_volatile(&raw const (*self.0).position) };
-        position + bytes < MAX_RECORD as u64
+        position + bytes + 1024 < MAX_RECORD as u64
     }
 
     /// Starts a section; its header is written by [`Self::end_section`].
@@ -272,14 +288,20 @@ impl RecordWriter {
         const STRINGS: u64 = 32;
         const LIMIT: u32 = 512;
         self.begin_section();
+        // Unless the end of the array is found.
         let mut flags = TRUNCATED;
+        let mut cut = 0;
         let mut index = 0;
         while index < STRINGS {
             let mut string = 0_u64;
             // SAFETY: the helper writes 8 bytes to `string`; the cursor has MAX_RECORD bytes
             // behind it, more than LIMIT.
             let taken = unsafe {
-                bpf_probe_read_user((&raw mut string).cast(), 8, (argv + index * 8) as *const _);
+                let place = argv.wrapping_add(index * 8) as *const _;
+                if bpf_probe_read_user((&raw mut string).cast(), 8, place) != 0 {
+                    flags = UNREADABLE;
+                    break;
+                }
                 if string == 0 {
                     flags = 0;
                     break;
@@ -290,10 +312,14 @@ impl RecordWriter {
                 flags |= UNREADABLE;
                 break;
             }
+            // A string that fills its room is most likely longer.
+            if taken as u64 == u64::from(LIMIT) {
+                cut = TRUNCATED;
+            }
             self.advance(taken as u64);
             index += 1;
         }
-        self.end_section(SectionTag::Args, flags);
+        self.end_section(SectionTag::Args, flags | cut);
     }
 
     /// Room for a fixed structure in the section that was begun, zeroed, to be filled in place.

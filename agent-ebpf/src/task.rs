@@ -34,10 +34,10 @@ pub(crate) fn numbers(pid: Typed) -> (u32, u32) {
     if level == 0 {
         return (global, global);
     }
-    // The kernel nests pid namespaces at most 32 deep.
+    // The kernel nests pid namespaces at most 32 deep; the mask is for the verifier.
     let own = pid
         .untyped()
-        .read(offset!(pid_numbers) + (level & 31) * UPID_SIZE);
+        .read(offset!(pid_numbers) + (level & 63) * UPID_SIZE);
     (global, own)
 }
 
@@ -147,6 +147,16 @@ pub(crate) fn other_process(leader: Untyped) -> OtherProcess {
     OtherProcess {
         pid: leader.read(offset!(task_tgid)),
         start_time: leader.read(offset!(task_start_boottime)),
-        vpid: pid.read(offset!(pid_numbers) + (level & 31) * UPID_SIZE),
+        vpid: pid.read(offset!(pid_numbers) + (level & 63) * UPID_SIZE),
     }
+}
+
+/// The id that the process `leader` has in the pid namespace of the current task.
+#[inline(always)]
+pub(crate) fn id_seen_by_current(task: Typed, leader: Untyped) -> u32 {
+    let own = task.follow(offset!(task_thread_pid)).untyped();
+    let level: u32 = own.read(offset!(pid_level));
+    leader
+        .follow(offset!(task_thread_pid))
+        .read(offset!(pid_numbers) + (level & 63) * UPID_SIZE)
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::config::LogLevel;
@@ -37,7 +38,7 @@ pub fn start(level: LogLevel) -> Result<(), LoggingError> {
         .with_writer(io::stderr)
         .with_ansi(colours)
         .with_target(false)
-        .fmt_fields(debug_fn(write_field))
+        .fmt_fields(debug_fn(write_field).delimited(" "))
         .try_init()
         .map_err(LoggingError::AlreadySet)
 }
@@ -77,7 +78,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
             .with_ansi(false)
-            .fmt_fields(debug_fn(write_field))
+            .fmt_fields(debug_fn(write_field).delimited(" "))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             let hostile = "x\nERROR fake \u{1b}[2K\u{202e}";

@@ -20,6 +20,8 @@ use crate::state::{BootClock, ProcessTable, Users};
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How often the process table is compared with /proc for exits that were lost.
 const SWEEP: Duration = Duration::from_mins(5);
+/// How long records are still handled after the order to stop.
+const LAST_RECORDS: Duration = Duration::from_millis(300);
 /// How many records are handled before the clock is looked at.
 const BATCH: usize = 1024;
 /// The field that shows the kernel's path where it differs from the one that was passed.
@@ -43,6 +45,8 @@ pub struct PipelineGauges {
     pub misses_degraded: HotCounter,
     /// Records that could not be decoded.
     pub undecodable: HotCounter,
+    /// Processes whose arguments and environment `/proc` did not give in time.
+    pub abandoned_reads: HotCounter,
 }
 
 /// What the thread works with.
@@ -98,7 +102,7 @@ impl Pipeline {
             next_sweep: Instant::now() + SWEEP,
         };
         let mut reader = self.reader;
-        let mut stopping = false;
+        let mut stopping: Option<Instant> = None;
         loop {
             state.keep_house(&mut matcher);
             let mut handled = 0;
@@ -112,13 +116,25 @@ impl Pipeline {
                     Err(problem) => state.undecodable(problem),
                 }
             }
-            if handled == BATCH {
-                continue;
+            // Under a flood the rings never run empty, and there is no wait that says so.
+            if handled == BATCH && stopping.is_none() && reader.is_stopped() {
+                stopping = Some(Instant::now() + LAST_RECORDS);
             }
-            if stopping {
-                return Ok(());
+            match stopping {
+                Some(deadline) if Instant::now() >= deadline && handled == BATCH => {
+                    warn!(
+                        "ending with records unread: they came faster than they could be handled"
+                    );
+                    return Ok(());
+                }
+                _ if handled == BATCH => {}
+                Some(_) => return Ok(()),
+                None => {
+                    if reader.wait(handled > 0)? == Wake::Stop {
+                        stopping = Some(Instant::now() + LAST_RECORDS);
+                    }
+                }
             }
-            stopping = reader.wait(handled > 0)? == Wake::Stop;
         }
     }
 }
@@ -165,6 +181,7 @@ impl State {
         let stats = self.processes.stats();
         self.gauges.processes.set(self.processes.len() as u64);
         self.gauges.evictions.set(stats.evictions);
+        self.gauges.abandoned_reads.set(stats.abandoned_reads);
         self.gauges.misses_degraded.set(stats.degraded);
         self.gauges
             .misses_in_proc

@@ -274,7 +274,11 @@ impl Watching {
             event_ring_bytes: config.sensor.event_ring_bytes,
             data_bytes: config.sensor.data_bytes,
             wanted: wanted_by(program, config.sensor.failed_exec),
-            leave_out: (!config.sensor.trace_self).then(|| own_pid(&proc_root)),
+            leave_out: if config.sensor.trace_self {
+                None
+            } else {
+                own_pid(&proc_root)
+            },
             oldest_ways: config.sensor.oldest_ways,
         };
         let (sensor, reader) = Sensor::start(&options)?;
@@ -337,11 +341,26 @@ fn give_back_memory() {
     }
 }
 
-/// Our process id in the pid namespace of this procfs: the host's, when we run in a container.
-fn own_pid(proc_root: &std::path::Path) -> Pid {
-    let link = std::fs::read_link(proc_root.join("self")).ok();
-    let pid = link.and_then(|link| link.to_str()?.parse().ok());
-    Pid(pid.unwrap_or_else(std::process::id))
+/// Our process id in the host's pid namespace; `None` if this procfs does not tell.
+///
+/// In a container the mounted procfs of the host has it. Without one there is only the id in our own
+/// namespace, which on the host is somebody else's.
+fn own_pid(proc_root: &std::path::Path) -> Option<Pid> {
+    /// `PROC_PID_INIT_INO` of the kernel: the inode of the initial pid namespace.
+    const INITIAL_NAMESPACE: &str = "pid:[4026531836]";
+    let of_procfs = std::fs::read_link(proc_root.join("1/ns/pid"));
+    let is_initial = of_procfs
+        .as_ref()
+        .is_ok_and(|namespace| namespace.as_os_str() == INITIAL_NAMESPACE);
+    if !is_initial {
+        tracing::warn!(
+            "{} is not the host's procfs: the agent does not know its own process id there, and sees itself; in a container mount the host's root and name it in HOST_ROOT",
+            proc_root.display()
+        );
+        return None;
+    }
+    let link = std::fs::read_link(proc_root.join("self")).ok()?;
+    link.to_str()?.parse().ok().map(Pid)
 }
 
 /// Exports what the sensor and the pipeline count.
@@ -354,16 +373,20 @@ fn export(
     let drops = sensor.drop_counters();
     let of_pipeline = Arc::clone(gauges);
     metrics.register(&DROPS, move || {
-        let undecodable = Sample::count(["undecodable".to_owned()], of_pipeline.undecodable.get());
+        let of_ours = [
+            ("undecodable", &of_pipeline.undecodable),
+            ("process_memory_unread", &of_pipeline.abandoned_reads),
+        ]
+        .map(|(cause, counter)| Sample::count([cause.to_owned()], counter.get()));
         match drops.read() {
             Ok(drops) => drops
                 .by_cause()
                 .map(|(cause, count)| Sample::count([cause], count))
-                .chain([undecodable])
+                .chain(of_ours)
                 .collect(),
             Err(error) => {
                 tracing::error!(%error, "cannot read the drop counters");
-                vec![undecodable]
+                of_ours.into()
             }
         }
     })?;

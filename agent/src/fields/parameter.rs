@@ -103,6 +103,12 @@ fn shown<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> 
         },
         Kind::Descriptor => shown_descriptor(context, parameter, &value)?,
         Kind::Process => match value {
+            // The call's result is the child's id as its caller sees it.
+            _ if let Payload::Fork(fork) = &context.event.payload
+                && parameter.source == Source::Result =>
+            {
+                shown_process(context, i64::from(fork.child.pid.0))
+            }
             Value::Int(result) if result < 0 && parameter.source == Source::Result => {
                 owned(errno_name(result))
             }

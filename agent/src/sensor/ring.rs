@@ -153,6 +153,16 @@ impl Reader {
         StopHandle(Arc::clone(&self.stop))
     }
 
+    /// Whether somebody asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        let mut watched = [PollFd::new(&*self.stop, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        poll(&mut watched, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
     /// How full the rings are, for another thread to ask.
     pub fn usage(&self) -> RingUsage {
         self.usage.clone()

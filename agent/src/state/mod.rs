@@ -2,6 +2,7 @@
 
 mod boot_clock;
 pub mod host_names;
+mod memory_reader;
 mod proc_reader;
 mod process;
 mod process_table;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 
+use super::memory_reader::{MemoryReader, Texts};
 use super::process::ProcessIds;
 use crate::event::{Comm, Pid, ProcessKey, Uid};
 
@@ -24,6 +25,7 @@ const FILE_LIMIT: usize = 32 * 1024;
 pub(super) struct ProcReader {
     root: PathBuf,
     buffer: Vec<u8>,
+    memory: MemoryReader,
 }
 
 /// One process, at one moment; what could not be read is `None` or empty.
@@ -57,7 +59,13 @@ impl ProcReader {
         Self {
             root,
             buffer: Vec::new(),
+            memory: MemoryReader::default(),
         }
+    }
+
+    /// Processes whose arguments and environment could not be read in time.
+    pub(super) fn abandoned(&self) -> u64 {
+        self.memory.abandoned()
     }
 
     /// The ids of every process now; empty if the directory cannot be read.
@@ -109,8 +117,7 @@ impl ProcReader {
                 .map(std::ffi::CString::into_bytes)
         };
         let (exe_path, cwd) = (link("exe"), link("cwd"));
-        let args = self.limited(&directory, "cmdline", ARGS_LIMIT);
-        let env = self.limited(&directory, "environ", ENV_LIMIT);
+        let Texts { args, env } = self.memory.read(&directory);
         let cgroup = match self.read(&directory, "cgroup", FILE_LIMIT) {
             Some(()) => self.buffer.clone(),
             None => Vec::new(),
@@ -154,16 +161,6 @@ impl ProcReader {
             .read_to_end(&mut self.buffer)
             .ok()
             .map(|_| ())
-    }
-
-    fn limited(&mut self, directory: &OwnedFd, name: &str, limit: usize) -> Option<Limited> {
-        self.read(directory, name, limit + 1)?;
-        let truncated = self.buffer.len() > limit;
-        self.buffer.truncate(limit);
-        Some(Limited {
-            bytes: self.buffer.clone(),
-            truncated,
-        })
     }
 }
 

@@ -36,6 +36,8 @@ pub struct ProcessTableStats {
     pub degraded: u64,
     /// Reads of a process from `/proc`, the scan at the start not counted.
     pub proc_reads: u64,
+    /// Processes whose arguments and environment `/proc` did not give in time.
+    pub abandoned_reads: u64,
     /// Known processes found to run another program than was known: an exec was lost.
     pub repaired: u64,
     /// Processes whose exit was not seen.
@@ -277,7 +279,10 @@ impl ProcessTable {
 
     /// The counts so far.
     pub fn stats(&self) -> ProcessTableStats {
-        self.stats
+        ProcessTableStats {
+            abandoned_reads: self.reader.abandoned(),
+            ..self.stats
+        }
     }
 
     /// The containers of the cgroups seen.
