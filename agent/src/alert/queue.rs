@@ -5,6 +5,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -13,8 +14,11 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Alert, Delivery, Renderer, Sink, SinkError};
 use crate::metrics::{Metrics, SinkMetrics};
 
-/// How many alerts each sink's queue holds unless configured otherwise. At a typical 2 KiB an
-/// alert these are 32 MiB, reached only if a sink stands still.
+/// What all queued alerts may take together, in bytes; further ones are dropped and counted.
+const MOST_BYTES: usize = 32 << 20;
+
+/// How many alerts each sink's queue holds unless configured otherwise; [`MOST_BYTES`] comes first if
+/// they are long.
 pub const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 
 /// After this time without an alert, a sink writes what it holds back.
@@ -33,12 +37,34 @@ enum Message {
 struct Queued {
     alert: Alert,
     line: OnceLock<String>,
+    /// What it takes, among the bytes of all.
+    bytes: usize,
+    of_all: Arc<AtomicUsize>,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.of_all.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// About the bytes that an alert takes: its texts as they are, and once more in its line.
+fn bytes_of(alert: &Alert) -> usize {
+    const REST: usize = 512;
+    let fields: usize = alert
+        .output_fields
+        .iter()
+        .map(|(name, value)| name.len() + value.as_str().map_or(64, str::len))
+        .sum();
+    REST + 2 * (alert.message.len() + fields)
 }
 
 /// Hands alerts to the sinks; any thread can have one.
 #[derive(Clone)]
 pub struct AlertSender {
     queues: Arc<[Queue]>,
+    /// What all alerts take that some sink has not delivered yet.
+    queued_bytes: Arc<AtomicUsize>,
 }
 
 struct Queue {
@@ -51,9 +77,21 @@ impl AlertSender {
     /// Queues an alert for every sink. Never blocks: for a sink whose queue is full the alert is
     /// dropped and counted.
     pub fn send(&self, alert: Alert) {
+        let bytes = bytes_of(&alert);
+        // A sink that stands still must not take the memory of the machine, however long the texts of
+        // a process are.
+        if self.queued_bytes.fetch_add(bytes, Relaxed) + bytes > MOST_BYTES {
+            self.queued_bytes.fetch_sub(bytes, Relaxed);
+            for queue in &*self.queues {
+                queue.metrics.queue_full.inc();
+            }
+            return;
+        }
         let queued = Arc::new(Queued {
             alert,
             line: OnceLock::new(),
+            bytes,
+            of_all: Arc::clone(&self.queued_bytes),
         });
         for queue in &*self.queues {
             match queue.messages.try_send(Message::Alert(Arc::clone(&queued))) {
@@ -106,6 +144,7 @@ impl Dispatcher {
         Ok(Self {
             sender: AlertSender {
                 queues: queues.into(),
+                queued_bytes: Arc::default(),
             },
         })
     }

@@ -1,9 +1,10 @@
 //! The two ends of a socket: which are known, who is the client, and how they read as text.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Context;
+use crate::event::table::Flow;
 use crate::event::{Connect, EventType, Payload, Socket, SocketAddress};
 
 /// `IPPROTO_*`, `SOCK_*`
@@ -75,7 +76,7 @@ pub(super) fn of<'c>(context: &Context<'c>) -> Option<Connection<'c>> {
 }
 
 fn of_connect<'c>(connect: &Connect<'c>, result: Option<i64>) -> Option<Connection<'c>> {
-    let socket = connect.socket?;
+    let socket = connect.socket.or_else(|| socket_passed(connect))?;
     let mut connection = Connection {
         socket,
         local: None,
@@ -106,6 +107,28 @@ fn of_connect<'c>(connect: &Connect<'c>, result: Option<i64>) -> Option<Connecti
         Socket::Other { .. } => {}
     }
     Some(connection)
+}
+
+/// What a connect was about whose descriptor another thread has put something else in the place of: the
+/// destination as it was passed.
+fn socket_passed<'c>(connect: &Connect<'c>) -> Option<Socket<'c>> {
+    if let Some((address, _)) = connect.passed {
+        let nowhere: IpAddr = match address {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        return Some(Socket::Inet {
+            local: (nowhere, 0),
+            remote: (nowhere, 0),
+            protocol: TCP,
+            socket_type: STREAM,
+        });
+    }
+    (!connect.passed_unix.bytes.is_empty()).then_some(Socket::Unix {
+        path: connect.passed_unix,
+        pointers: (0, 0),
+        socket_type: STREAM,
+    })
 }
 
 fn of_socket<'c>(
@@ -147,7 +170,14 @@ fn of_socket<'c>(
             connection.role = match (connection.local, connection.remote) {
                 (Some(_), None) => Some(Role::Server),
                 _ if state == LISTEN || accepted => Some(Role::Server),
+                // Who names a destination is a client, unless the port is one that only servers get.
+                (Some(local), Some(remote)) if connection.destination_passed && is_send(event) => {
+                    let serves =
+                        local.1 != 0 && local.1 < FIRST_USER_PORT && remote.1 >= FIRST_USER_PORT;
+                    Some(if serves { Role::Server } else { Role::Client })
+                }
                 (Some(local), Some(remote)) => Some(guess(local.1, remote.1)),
+                (None, Some(_)) => Some(Role::Client),
                 _ => None,
             };
         }
@@ -165,6 +195,12 @@ fn of_socket<'c>(
         Socket::Other { .. } => {}
     }
     connection
+}
+
+fn is_send(event: EventType) -> bool {
+    event
+        .definition()
+        .is_some_and(|definition| definition.flow == Flow::Write)
 }
 
 /// Who we are, by the ports alone: a server has the lower one, and those below 1024 to itself.

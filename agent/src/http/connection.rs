@@ -1,9 +1,10 @@
 //! Bounds on what clients can hold.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use tokio::time::{Sleep, sleep};
 /// few Prometheus servers need a handful.
 pub(super) const CONNECTIONS: usize = 32;
 
+/// Of them, those of one address.
+const CONNECTIONS_OF_PEER: usize = 4;
+
 /// How long a connection may live, idle or not. A client that keeps its connection open connects
 /// anew; one that sends or reads a byte at a time gives its place up.
 pub(super) const LIFETIME: Duration = Duration::from_secs(10);
@@ -25,7 +29,45 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(10);
 pub(super) struct BoundedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    /// How many places each address has.
+    peers: Peers,
     lifetime: Duration,
+}
+
+type Peers = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// A place among those of its address, given back when the connection ends.
+struct PeerPlace {
+    address: IpAddr,
+    peers: Peers,
+}
+
+impl PeerPlace {
+    /// `None` if the address has all the places that it may have.
+    fn take(address: IpAddr, peers: &Peers) -> Option<Self> {
+        let mut taken = peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = taken.entry(address).or_default();
+        if *places >= CONNECTIONS_OF_PEER {
+            return None;
+        }
+        *places += 1;
+        Some(Self {
+            address,
+            peers: Arc::clone(peers),
+        })
+    }
+}
+
+impl Drop for PeerPlace {
+    fn drop(&mut self) {
+        let mut taken = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(places) = taken.get_mut(&self.address) {
+            *places -= 1;
+            if *places == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
 }
 
 impl BoundedListener {
@@ -34,6 +76,7 @@ impl BoundedListener {
         Self {
             listener,
             places: Arc::new(Semaphore::new(connections)),
+            peers: Peers::default(),
             lifetime,
         }
     }
@@ -46,11 +89,18 @@ impl Listener for BoundedListener {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         // Never closed, so there is always a place sooner or later.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        // One address that takes all its places and more must not keep the kubelet out: it is hung up on.
+        let (stream, address, peer) = loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            if let Some(peer) = PeerPlace::take(address.ip().to_canonical(), &self.peers) {
+                break (stream, address, peer);
+            }
+        };
         let connection = Connection {
             stream,
             end: Box::pin(sleep(self.lifetime)),
             _place: place,
+            _peer: peer,
         };
         (connection, address)
     }
@@ -65,6 +115,7 @@ pub(super) struct Connection {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
+    _peer: PeerPlace,
 }
 
 impl Connection {

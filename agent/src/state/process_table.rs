@@ -411,8 +411,9 @@ impl ProcessTable {
                     self.adopt(snapshot);
                 }
             }
-            // Gone: whether it ran another program cannot be told, only that it had another name.
-            Ok(_) | Err(Gone) if renamed => {
+            // Gone: whether it ran another program cannot be told, only that it had another name. If
+            // nothing was lost, it gave that to itself, and its start was seen.
+            Ok(_) | Err(Gone) if lost && renamed => {
                 self.stats.degraded += 1;
                 let nothing = Arc::clone(&self.nothing);
                 let process = &mut self.processes[slot];

@@ -326,11 +326,17 @@ fn a_lost_exec_is_found_by_the_name() {
     assert_eq!(process.source, Source::Proc);
     assert_eq!(table.stats().repaired, 1);
 
-    // Another one, and the process is gone by now: what it ran is not known.
+    // Another name, and the process is gone by now. Nothing was lost: it gave that to itself.
     proc.remove(100);
     let process = table.process_of(&origin(shell, init, "perl", 2100)).process;
+    assert_eq!(process.comm.as_bytes(), b"python3");
+    assert_eq!(exe_path(process), Some("/usr/bin/python3"));
+
+    // After a loss it may have been another program, and what it ran is not known.
+    table.note_loss();
+    let process = table.process_of(&origin(shell, init, "ruby", 2200)).process;
     assert_eq!(process.source, Source::Degraded);
-    assert_eq!(process.comm.as_bytes(), b"perl");
+    assert_eq!(process.comm.as_bytes(), b"ruby");
     assert!(process.program.exe_path.is_none());
 }
 
