@@ -234,6 +234,10 @@ fn raw<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> {
         Source::Own => own_raw(context, parameter.name),
         Source::Field(name) => super::extractor(name)?(context, &FieldArgument::None),
         Source::Unseen(_) => None,
+        Source::CallNumber => {
+            let definition = context.event.event_type.definition()?;
+            definition.syscall.map(|number| Value::Uint(number.into()))
+        }
         Source::Argument(argument) => {
             let register = *call(context)?.arguments.get(usize::from(argument) - 1)?;
             Some(typed(parameter.kind, register))
