@@ -1,5 +1,7 @@
 //! System calls that a test makes itself, and what the agent said about each.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use crate::{Agent, AgentBuilder, Alert, MARKER_RULE};
@@ -7,6 +9,8 @@ use crate::{Agent, AgentBuilder, Alert, MARKER_RULE};
 /// An agent that reports every call of some events with some fields.
 pub struct Watch {
     agent: Agent,
+    /// Alerts that earlier looks have seen.
+    looked_at: Cell<usize>,
 }
 
 impl Watch {
@@ -30,6 +34,7 @@ impl Watch {
             });
         Self {
             agent: builder.start(),
+            looked_at: Cell::new(0),
         }
     }
 
@@ -38,11 +43,13 @@ impl Watch {
         &self.agent
     }
 
-    /// Everything that was reported of what happened before.
+    /// What was reported of what happened before, and after the last look.
     pub fn seen(&self) -> Seen {
         self.agent.settle();
+        let all = self.agent.alerts_where(|alert| alert.rule() == "Call");
+        let before = self.looked_at.replace(all.len());
         Seen {
-            left: self.agent.alerts_where(|alert| alert.rule() == "Call"),
+            left: all.into_iter().skip(before).collect(),
         }
     }
 }
