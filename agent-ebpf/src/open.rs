@@ -42,6 +42,7 @@ struct Call {
     path: u64,
     flags: u32,
     mode: u32,
+    resolve: u32,
 }
 
 impl Call {
@@ -60,6 +61,7 @@ impl Call {
                 path: first,
                 flags: second as u32,
                 mode: third as u32,
+                resolve: 0,
             }
         } else if syscall == setting!(syscall_creat) {
             // creat(path, mode)
@@ -68,18 +70,20 @@ impl Call {
                 path: first,
                 flags: CREAT_FLAGS,
                 mode: second as u32,
+                resolve: 0,
             }
         } else if syscall == setting!(syscall_openat2) {
             // openat2(directory, path, how, size); `struct open_how`: flags, mode, resolve, 64 bits
             // each.
-            let mut how = [0_u64; 2];
-            // SAFETY: the helper writes 16 bytes to `how`, zeros if the memory cannot be read.
-            unsafe { bpf_probe_read_user((&raw mut how).cast(), 16, third as *const _) };
+            let mut how = [0_u64; 3];
+            // SAFETY: the helper writes 24 bytes to `how`, zeros if the memory cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut how).cast(), 24, third as *const _) };
             Self {
                 directory: first as i32,
                 path: second,
                 flags: how[0] as u32,
                 mode: how[1] as u32,
+                resolve: how[2] as u32,
             }
         } else {
             // openat(directory, path, flags, mode)
@@ -89,6 +93,7 @@ impl Call {
                 path: second,
                 flags: third as u32,
                 mode,
+                resolve: 0,
             }
         }
     }
@@ -132,6 +137,8 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     unsafe {
         (*part).flags = call.flags;
         (*part).mode = call.mode;
+        (*part).directory = call.directory;
+        (*part).resolve = call.resolve;
         if is_open {
             (*part).flags = (call.flags & !ACCESS_MODE) | access;
             let mode = writer.of_file::<u32>(offset!(file_mode));

@@ -200,6 +200,10 @@ pub struct OpenPart {
     pub device: u32,
     /// 1 if this open created the file.
     pub created: u32,
+    /// The descriptor of the directory that a relative path starts from, or `AT_FDCWD`.
+    pub directory: i32,
+    /// `openat2`'s `resolve`, of which 32 bits have a meaning.
+    pub resolve: u32,
     /// Zero.
     pub reserved: u32,
 }

@@ -8,10 +8,12 @@
 )]
 
 mod agent;
+mod calls;
 mod container;
 mod namespace;
 
 pub use agent::{Agent, AgentBuilder, Alert, MARKER_RULE, agent_binary, run_to_end};
+pub use calls::{Seen, Watch};
 pub use container::Container;
 pub use namespace::NetworkNamespace;
 

@@ -278,7 +278,9 @@ fn open<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Open<'r>, Decode
     let part: OpenPart = cursor.take()?;
     let mut open = Open {
         flags: part.flags,
-        mode: part.mode,
+        mode: if makes_file(part.flags) { part.mode } else { 0 },
+        directory: part.directory,
+        resolve: part.resolve,
         inode_mode: part.inode_mode,
         dev: part.device,
         inode: part.inode,
@@ -294,6 +296,13 @@ fn open<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Open<'r>, Decode
         }
     }
     Ok(open)
+}
+
+/// Whether an open may make a file; without, its mode is whatever the register held.
+fn makes_file(flags: u32) -> bool {
+    /// `__O_TMPFILE` of the kernel, without the bit of `O_DIRECTORY`.
+    const TEMPORARY: u32 = 0o20_000_000;
+    flags & (libc::O_CREAT.cast_unsigned() | TEMPORARY) != 0
 }
 
 fn connect<'r>(cursor: &mut Cursor<'r>) -> Result<Connect<'r>, DecodeError> {

@@ -171,8 +171,12 @@ pub struct Open<'r> {
     pub opened: Option<KernelPath<'r>>,
     /// The flags as the kernel defines them (`O_*` of the architecture).
     pub flags: u32,
-    /// The mode of a file to be created.
+    /// The mode of a file to be created; 0 if none was to be.
     pub mode: u32,
+    /// The descriptor of the directory that a relative path starts from, or `AT_FDCWD`.
+    pub directory: i32,
+    /// `openat2`'s `RESOLVE_*`.
+    pub resolve: u32,
     /// `i_mode` of the opened file: type and permission bits; 0 on failure.
     pub inode_mode: u32,
     /// Device number of the opened file as the kernel encodes it internally (20 bits of minor).

@@ -19,7 +19,10 @@ pub(super) fn path_of<'c>(
         .iter()
         .filter(|one| matches!(one.source, Source::Path(..)))
         .position(|one| one.name == parameter.name)?;
-    call.paths.get(position)?.as_ref()
+    let path = call.paths.get(position)?.as_ref()?;
+    // Empty and cut off: its memory could not be read. The directory may be there nevertheless.
+    let is_readable = !(path.path.bytes.is_empty() && path.path.truncated);
+    is_readable.then_some(path)
 }
 
 /// Absolute and normalised as text; symlinks are kept.

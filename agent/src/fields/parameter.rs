@@ -10,7 +10,7 @@ use super::flags::{exec_flags, open_flags};
 use super::{Context, FieldArgument, Value, fd, proc};
 use crate::event::table::flags::{self, names, names_of_choice};
 use crate::event::table::{Base, EventDescriptor, Kind, Parameter, Source};
-use crate::event::{Call, Gid, Payload, Pid, SocketAddress, Uid};
+use crate::event::{Call, Gid, Open, Payload, Pid, SocketAddress, Uid};
 
 /// What Falco prints for what it does not know.
 const UNKNOWN: &[u8] = b"<NA>";
@@ -77,7 +77,7 @@ fn plain_text(kind: Kind, value: &Value<'_>) -> Vec<u8> {
         Value::Int(number) => number.to_string().into_bytes(),
         Value::Uint(number) => match kind {
             Kind::Unsigned(Base::Hexadecimal) => format!("{number:x}").into_bytes(),
-            Kind::Unsigned(Base::Octal) | Kind::Mode => format!("0{number:o}").into_bytes(),
+            Kind::Unsigned(Base::Octal) | Kind::Mode => octal(*number).into_bytes(),
             _ => number.to_string().into_bytes(),
         },
         Value::Bool(truth) => truth.to_string().into_bytes(),
@@ -197,11 +197,10 @@ fn shown_descriptor<'c>(
     parameter: &Parameter,
     value: &Value<'c>,
 ) -> Option<Value<'c>> {
-    const AT_FDCWD: i64 = -100;
     let Value::Int(number) = *value else {
         return Some(value.clone());
     };
-    if number == AT_FDCWD && parameter.source != Source::Result {
+    if number == i64::from(libc::AT_FDCWD) && parameter.source != Source::Result {
         return Some(Value::text(b"AT_FDCWD"));
     }
     if number < 0 {
@@ -226,6 +225,24 @@ fn shown_descriptor<'c>(
     })
 }
 
+/// The directory that an open starts from: known where the path is relative.
+fn shown_directory<'c>(open: &Open<'_>) -> Value<'c> {
+    if open.directory == libc::AT_FDCWD {
+        return Value::text(b"AT_FDCWD");
+    }
+    match &open.base {
+        Some(base) => Value::Bytes([b"<d>", base.to_vec().as_slice()].concat().into()),
+        None => owned(open.directory.to_string()),
+    }
+}
+
+fn octal(number: u64) -> String {
+    match number {
+        0 => "0".to_owned(),
+        _ => format!("0{number:o}"),
+    }
+}
+
 /// A parameter in its own type.
 fn raw<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> {
     let result = context.origin().result;
@@ -240,6 +257,10 @@ fn raw<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> {
         Source::Own => own_raw(context, parameter.name),
         Source::Field(name) => super::extractor(name)?(context, &FieldArgument::None),
         Source::Unseen(_) => None,
+        Source::CallNumber => {
+            let definition = context.event.event_type.definition()?;
+            definition.syscall.map(|number| Value::Uint(number.into()))
+        }
         Source::Argument(argument) => {
             let register = *call(context)?.arguments.get(usize::from(argument) - 1)?;
             Some(typed(parameter.kind, register))
@@ -391,7 +412,13 @@ fn own_shown<'c>(context: &Context<'c>, name: &str) -> Option<Value<'c>> {
         }
         (Payload::Open(_), "name") => context.file_name().map(Value::text),
         (Payload::Open(open), "flags") => Some(owned(open_flags(open.flags, open.created))),
-        (Payload::Open(open), "mode") => Some(owned(format!("0{:o}", open.mode))),
+        (Payload::Open(open), "dirfd") => Some(shown_directory(open)),
+        (Payload::Open(open), "resolve") => {
+            Some(shown_flags(&Value::Uint(open.resolve.into()), |number| {
+                names(&flags::OPENAT2_RESOLVE, number)
+            }))
+        }
+        (Payload::Open(open), "mode") => Some(owned(octal(open.mode.into()))),
         (Payload::Open(open), "dev") => Some(owned(format!("{:x}", open.device()))),
         (Payload::Open(open), "ino") => Some(owned(open.inode.to_string())),
         (Payload::Connect(_), "tuple") => {
@@ -424,6 +451,8 @@ fn own_raw<'c>(context: &Context<'c>, name: &str) -> Option<Value<'c>> {
         (Payload::Open(open), "name") => Some(Value::text(open.path.bytes)),
         (Payload::Open(open), "flags") => Some(Value::Uint(u64::from(open.flags))),
         (Payload::Open(open), "mode") => Some(Value::Uint(u64::from(open.mode))),
+        (Payload::Open(open), "dirfd") => Some(Value::Int(open.directory.into())),
+        (Payload::Open(open), "resolve") => Some(Value::Uint(open.resolve.into())),
         (Payload::Open(open), "ino") => Some(Value::Uint(open.inode)),
         (Payload::Open(open), "dev") => Some(Value::Uint(u64::from(open.device()))),
         (Payload::Connect(_), "fd") => descriptor::number(context).map(Value::Int),

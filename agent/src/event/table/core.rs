@@ -7,8 +7,8 @@ use super::{
 
 /// In the order of the constants of [`EventType`](crate::event::EventType).
 pub(super) static EVENTS: &[EventDefinition] = &[
-    own_call("execve", libc::SYS_execve, Category::Process, EXEC),
-    own_call("execveat", libc::SYS_execveat, Category::Process, EXEC),
+    own_call("execve", libc::SYS_execve, Category::Process, EXECVE),
+    own_call("execveat", libc::SYS_execveat, Category::Process, EXECVEAT),
     own_call("clone", libc::SYS_clone, Category::Process, CLONE),
     own_call("clone3", libc::SYS_clone3, Category::Process, CLONE),
     own_call("fork", libc::SYS_fork, Category::Process, CLONE),
@@ -117,7 +117,8 @@ const fn own_call(
     }
 }
 
-const EXEC: &[Parameter] = &[
+/// `execve` has the path that was passed last; `execveat` does not have it, as in Falco.
+const EXECVE: &[Parameter] = &[
     RES,
     own("exe", Kind::Text),
     own("args", Kind::Bytes),
@@ -150,6 +151,10 @@ const EXEC: &[Parameter] = &[
     field("gid", Kind::Group, "group.gid"),
     own("filename", Kind::Text),
 ];
+const EXECVEAT: &[Parameter] = match EXECVE.split_last() {
+    Some((_, rest)) => rest,
+    None => EXECVE,
+};
 
 const CLONE: &[Parameter] = &[
     parameter("res", Kind::Process, Source::Result),

@@ -2,7 +2,7 @@
 
 use super::{
     Category, DECIMAL, EventDefinition, Flow, HEX, Kind, NEW_FD, RES, Source, choice, fd, flags,
-    gid, hex, int, mode, number, parameter, path, path_at, text, uid,
+    gid, hex, int, mode, number, parameter, path, path_at, text, uid, unseen,
 };
 
 const FILE: Category = Category::File;
@@ -50,8 +50,10 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     // The kernel of x86-64 has one call only, with flags.
     call("umount2", libc::SYS_umount2, &[RES, path("name", 1), flags("flags", 2, &flags::UMOUNT)]).traced_as("umount"),
     EventDefinition::call("chroot", libc::SYS_chroot, Category::Process, &[RES, path("path", 1)]),
-    EventDefinition::call("fsconfig", libc::SYS_fsconfig, Category::System, &[RES, fd("fd", 1), choice("cmd", 2, &flags::FSCONFIG), text("key", 3), text("value_charbuf", 4), int("aux", 5)]).fd(1),
+    EventDefinition::call("fsconfig", libc::SYS_fsconfig, Category::System, &[RES, fd("fd", 1), choice("cmd", 2, &flags::FSCONFIG), text("key", 3), unseen("value_bytebuf", Kind::Bytes, BINARY), text("value_charbuf", 4), int("aux", 5)]).fd(1),
 ];
+
+const BINARY: &str = "the kernel side reads the value as a string only";
 
 const fn call(
     name: &'static str,

@@ -7,7 +7,7 @@ const PARAMETERS: &[Parameter] = &[
     parameter(
         "nativeID",
         Kind::Unsigned(Base::Decimal),
-        Source::Field("evt.syscall"),
+        Source::CallNumber,
     ),
 ];
 

@@ -8,6 +8,12 @@ use super::{
 
 /// `res`, a descriptor that the call made.
 const MADE: Parameter = parameter("res", Kind::Descriptor, Source::Result);
+/// `flags` of the older of two calls: the language has the parameter, the call does not.
+const NO_FLAGS: Parameter = unseen(
+    "flags",
+    Kind::Flags(&flags::FILE),
+    "the call has no flags, only its successor does",
+);
 const INODE: &str = "the kernel side does not read the inode of the pipe";
 const GONE: &str = "the descriptor is closed when the call ends";
 const MANY: &str = "the kernel side does not read lists of descriptors";
@@ -37,11 +43,11 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     other("io_uring_register", libc::SYS_io_uring_register, &[RES, fd("fd", 1), choice("opcode", 2, &flags::IO_URING_REGISTER), hex("arg", 3), number("nr_args", 4)]).fd(1),
     ipc("pipe", libc::SYS_pipe, &[RES, memory("fd1", Kind::Descriptor, 1, 0, 4), memory("fd2", Kind::Descriptor, 1, 4, 4), unseen("ino", DECIMAL, INODE)]),
     ipc("pipe2", libc::SYS_pipe2, &[RES, memory("fd1", Kind::Descriptor, 1, 0, 4), memory("fd2", Kind::Descriptor, 1, 4, 4), unseen("ino", DECIMAL, INODE), flags("flags", 2, &flags::FILE)]),
-    ipc("eventfd", libc::SYS_eventfd, &[MADE, number("initval", 1)]).makes_fd(),
+    ipc("eventfd", libc::SYS_eventfd, &[MADE, number("initval", 1), NO_FLAGS]).makes_fd(),
     ipc("eventfd2", libc::SYS_eventfd2, &[MADE, flags("flags", 2, &flags::FILE), number("initval", 1)]).makes_fd(),
-    ipc("inotify_init", libc::SYS_inotify_init, &[MADE]).makes_fd(),
+    ipc("inotify_init", libc::SYS_inotify_init, &[MADE, NO_FLAGS]).makes_fd(),
     ipc("inotify_init1", libc::SYS_inotify_init1, &[MADE, flags("flags", 1, &flags::FILE)]).makes_fd(),
-    EventDefinition::call("signalfd", libc::SYS_signalfd, Category::Signal, &[MADE, int("fd", 1), memory("mask", Kind::Unsigned(Base::Hexadecimal), 2, 0, 4)]).makes_fd(),
+    EventDefinition::call("signalfd", libc::SYS_signalfd, Category::Signal, &[MADE, int("fd", 1), memory("mask", Kind::Unsigned(Base::Hexadecimal), 2, 0, 4), NO_FLAGS]).makes_fd(),
     EventDefinition::call("signalfd4", libc::SYS_signalfd4, Category::Signal, &[MADE, flags("flags", 4, &flags::FILE), int("fd", 1), memory("mask", Kind::Unsigned(Base::Hexadecimal), 2, 0, 4)]).makes_fd(),
     EventDefinition::call("timerfd_create", libc::SYS_timerfd_create, Category::Time, &[MADE, number("clockid", 1), hex("flags", 2)]).makes_fd(),
     wait("epoll_create", libc::SYS_epoll_create, &[RES, int("size", 1)]).makes_fd(),

@@ -13,6 +13,8 @@ mod memory;
 mod network;
 mod process;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use std::sync::LazyLock;
 
@@ -225,6 +227,8 @@ pub enum Source {
     Address,
     /// Both ends of the socket.
     Tuple,
+    /// The number of the system call.
+    CallNumber,
     /// The value of a field.
     Field(&'static str),
     /// The event's own program records it; the fields that give it know how.

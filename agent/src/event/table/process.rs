@@ -2,7 +2,7 @@
 
 use super::{
     Base, Category, DECIMAL, EventDefinition, Kind, Parameter, RES, Source, choice, fd, flags, gid,
-    hex, int, long, memory, number, parameter, pid, signal, text, uid,
+    hex, int, long, memory, number, parameter, pid, signal, text, uid, unseen,
 };
 
 const PROCESS: Category = Category::Process;
@@ -14,6 +14,9 @@ const fn id(name: &'static str, kind: Kind) -> Parameter {
 
 const HEX: Kind = Kind::Unsigned(Base::Hexadecimal);
 const LONG: Kind = Kind::Signed(64);
+
+const QUOTA: &str = "the kernel side does not read structures of quotas";
+const COMMAND: &str = "it is the lower byte of the command, which is shown as a whole";
 
 /// The entries.
 #[rustfmt::skip] // One event a line reads as the table that it is.
@@ -43,7 +46,7 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     user("getegid", libc::SYS_getegid, &[id("egid", Kind::Group)]),
     user("getresuid", libc::SYS_getresuid, &[RES, memory("ruid", Kind::User, 1, 0, 4), memory("euid", Kind::User, 2, 0, 4), memory("suid", Kind::User, 3, 0, 4)]),
     user("getresgid", libc::SYS_getresgid, &[RES, memory("rgid", Kind::Group, 1, 0, 4), memory("egid", Kind::Group, 2, 0, 4), memory("sgid", Kind::Group, 3, 0, 4)]),
-    user("quotactl", libc::SYS_quotactl, &[RES, text("special", 2), number("cmd", 1), number("id", 3)]),
+    user("quotactl", libc::SYS_quotactl, &[RES, text("special", 2), unseen("quotafilepath", Kind::Text, QUOTA), unseen("dqb_bhardlimit", DECIMAL, QUOTA), unseen("dqb_bsoftlimit", DECIMAL, QUOTA), unseen("dqb_curspace", DECIMAL, QUOTA), unseen("dqb_ihardlimit", DECIMAL, QUOTA), unseen("dqb_isoftlimit", DECIMAL, QUOTA), unseen("dqb_btime", DECIMAL, QUOTA), unseen("dqb_itime", DECIMAL, QUOTA), unseen("dqi_bgrace", DECIMAL, QUOTA), unseen("dqi_igrace", DECIMAL, QUOTA), unseen("dqi_flags", DECIMAL, QUOTA), unseen("quota_fmt_out", DECIMAL, QUOTA), number("cmd", 1), unseen("type", DECIMAL, COMMAND), number("id", 3), unseen("quota_fmt", DECIMAL, QUOTA)]),
     signals("kill", libc::SYS_kill, &[RES, pid("pid", 1), signal("sig", 2)]),
     signals("tkill", libc::SYS_tkill, &[RES, pid("tid", 1), signal("sig", 2)]),
     signals("tgkill", libc::SYS_tgkill, &[RES, pid("pid", 1), pid("tid", 2), signal("sig", 3)]),
