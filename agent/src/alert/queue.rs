@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Alert, Delivery, Renderer, Sink, SinkError};
 use crate::metrics::{Metrics, SinkMetrics};
 
-/// What all queued alerts may take together, in bytes; further ones are dropped and counted.
+/// What the alerts in a queue may take together, in bytes; further ones are dropped and counted.
 const MOST_BYTES: usize = 32 << 20;
 
 /// How many alerts each sink's queue holds unless configured otherwise; [`MOST_BYTES`] comes first if
@@ -29,7 +29,7 @@ const FAILURE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a sink's queue carries.
 enum Message {
-    Alert(Arc<Queued>),
+    Alert(Arc<Queued>, Charge),
     /// Write what is held back, then answer.
     Flush(SyncSender<()>),
 }
@@ -37,14 +37,28 @@ enum Message {
 struct Queued {
     alert: Alert,
     line: OnceLock<String>,
-    /// What it takes, among the bytes of all.
-    bytes: usize,
-    of_all: Arc<AtomicUsize>,
 }
 
-impl Drop for Queued {
+/// What an alert takes in a queue, given back when it leaves.
+struct Charge {
+    bytes: usize,
+    queued: Arc<AtomicUsize>,
+}
+
+impl Charge {
+    /// `None` if the queue holds too much already.
+    fn take(bytes: usize, queued: &Arc<AtomicUsize>) -> Option<Self> {
+        let charge = Self {
+            bytes,
+            queued: Arc::clone(queued),
+        };
+        (queued.fetch_add(bytes, Relaxed) + bytes <= MOST_BYTES).then_some(charge)
+    }
+}
+
+impl Drop for Charge {
     fn drop(&mut self) {
-        self.of_all.fetch_sub(self.bytes, Relaxed);
+        self.queued.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -63,13 +77,13 @@ fn bytes_of(alert: &Alert) -> usize {
 #[derive(Clone)]
 pub struct AlertSender {
     queues: Arc<[Queue]>,
-    /// What all alerts take that some sink has not delivered yet.
-    queued_bytes: Arc<AtomicUsize>,
 }
 
 struct Queue {
     sink: &'static str,
     messages: SyncSender<Message>,
+    /// Bytes that its alerts take.
+    queued: Arc<AtomicUsize>,
     metrics: SinkMetrics,
 }
 
@@ -78,23 +92,21 @@ impl AlertSender {
     /// dropped and counted.
     pub fn send(&self, alert: Alert) {
         let bytes = bytes_of(&alert);
-        // A sink that stands still must not take the memory of the machine, however long the texts of
-        // a process are.
-        if self.queued_bytes.fetch_add(bytes, Relaxed) + bytes > MOST_BYTES {
-            self.queued_bytes.fetch_sub(bytes, Relaxed);
-            for queue in &*self.queues {
-                queue.metrics.queue_full.inc();
-            }
-            return;
-        }
         let queued = Arc::new(Queued {
             alert,
             line: OnceLock::new(),
-            bytes,
-            of_all: Arc::clone(&self.queued_bytes),
         });
         for queue in &*self.queues {
-            match queue.messages.try_send(Message::Alert(Arc::clone(&queued))) {
+            // A sink that stands still must not take the memory of the machine, however long the texts
+            // of a process are.
+            let Some(charge) = Charge::take(bytes, &queue.queued) else {
+                queue.metrics.queue_full.inc();
+                continue;
+            };
+            match queue
+                .messages
+                .try_send(Message::Alert(Arc::clone(&queued), charge))
+            {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => queue.metrics.queue_full.inc(),
                 // The sink's thread ended, which only a panic in the sink can cause.
@@ -138,13 +150,13 @@ impl Dispatcher {
             queues.push(Queue {
                 sink: name,
                 messages: sender,
+                queued: Arc::default(),
                 metrics,
             });
         }
         Ok(Self {
             sender: AlertSender {
                 queues: queues.into(),
-                queued_bytes: Arc::default(),
             },
         })
     }
@@ -210,7 +222,7 @@ impl Worker {
     fn run(mut self, messages: &Receiver<Message>) {
         loop {
             match messages.recv_timeout(IDLE_FLUSH) {
-                Ok(Message::Alert(queued)) => {
+                Ok(Message::Alert(queued, _charge)) => {
                     let delivery = Delivery::new(&queued.alert, &self.renderer, &queued.line);
                     let result = self.sink.deliver(&delivery);
                     if result.is_ok() {

@@ -91,7 +91,8 @@ impl MemoryReader {
 impl Worker {
     fn start(stuck: Arc<AtomicUsize>, read: fn(&OwnedFd) -> Texts) -> std::io::Result<Self> {
         let (requests, asked) = sync_channel::<OwnedFd>(1);
-        let (answer, answers) = sync_channel(1);
+        // Without room: an answer is taken, or the thread learns that nobody waits for it.
+        let (answer, answers) = sync_channel(0);
         thread::Builder::new()
             .name("proc-memory".to_owned())
             .stack_size(64 * 1024)

@@ -34,9 +34,6 @@ pub struct Process {
     pub exited: Option<BootTime>,
     /// When its last event was.
     pub(super) last_seen: BootTime,
-    /// Names for which `/proc` was asked whether another program runs: one bit per hash value, so
-    /// that a process that renames itself again and again causes a bounded number of reads.
-    pub(super) checked_names: u64,
     /// How many losses of events were known when this was last known to be right.
     pub(super) losses: u32,
 }

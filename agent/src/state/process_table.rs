@@ -9,7 +9,6 @@ mod eviction;
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -305,7 +304,6 @@ impl ProcessTable {
         if process.parent == origin.parent
             && process.cgroup == origin.cgroup
             && process.losses == losses
-            && !process.may_run_another_program(origin)
         {
             return slot;
         }
@@ -354,7 +352,7 @@ impl ProcessTable {
             self.processes[slot] = process;
         }
         let process = &self.processes[slot];
-        if process.losses != self.losses || process.may_run_another_program(origin) {
+        if process.losses != self.losses {
             self.verify(slot, origin);
         }
         self.slot_of(origin)
@@ -380,22 +378,18 @@ impl ProcessTable {
         }
     }
 
-    /// Finds out whether a process runs another program than is known.
+    /// After a loss of events, finds out whether a process runs another program than is known.
     ///
-    /// A process can change its own name and arguments, but not its executable. So if no event was
-    /// lost, only another executable is believed; the rest is what its start was seen with.
+    /// Without a loss its start was seen, and that is believed: a process can change its name and its
+    /// arguments by itself, and by the time its event is handled it may have started another program,
+    /// whose exec is still to come.
     fn verify(&mut self, slot: usize, origin: &Origin) {
         let process = &mut self.processes[slot];
-        let lost = process.losses != self.losses;
         let renamed = process.is_renamed(origin);
-        if lost {
-            process.losses = self.losses;
-            process.checked_names = 0;
-        }
-        process.checked_names |= name_bit(origin);
-        if process.exited.is_some() {
+        if process.losses == self.losses || process.exited.is_some() {
             return;
         }
+        process.losses = self.losses;
         self.stats.proc_reads += 1;
         match self.reader.snapshot(origin.process.pid) {
             Ok(snapshot) if snapshot.key == origin.process => {
@@ -407,13 +401,12 @@ impl ProcessTable {
                     };
                 let same_args = process.program.args.as_deref().map(|args| &**args)
                     == snapshot.args.as_ref().map(|args| &*args.bytes);
-                if !same_file || (lost && (renamed || !same_args)) {
+                if !same_file || renamed || !same_args {
                     self.adopt(snapshot);
                 }
             }
-            // Gone: whether it ran another program cannot be told, only that it had another name. If
-            // nothing was lost, it gave that to itself, and its start was seen.
-            Ok(_) | Err(Gone) if lost && renamed => {
+            // Gone: whether it ran another program cannot be told, only that it had another name.
+            Ok(_) | Err(Gone) if renamed => {
                 self.stats.degraded += 1;
                 let nothing = Arc::clone(&self.nothing);
                 let process = &mut self.processes[slot];
@@ -503,7 +496,6 @@ impl ProcessTable {
         };
         child.exited = None;
         child.last_seen = origin.time;
-        child.checked_names = 0;
         if child.cgroup != fork.child_cgroup {
             self.move_to_cgroup(&mut child, fork.child_cgroup);
         }
@@ -564,7 +556,6 @@ impl ProcessTable {
             execed: None,
             exited: None,
             last_seen: origin.time,
-            checked_names: 0,
             losses: self.losses,
         }
     }
@@ -600,7 +591,6 @@ impl ProcessTable {
             execed: None,
             exited: None,
             last_seen: self.now,
-            checked_names: 0,
             losses: self.losses,
         }
     }
@@ -652,18 +642,6 @@ impl Process {
     fn is_renamed(&self, origin: &Origin) -> bool {
         origin.comm != self.comm && origin.tid.0 == self.key.pid.0
     }
-
-    /// Whether the name says that an exec may have been lost, and that was not checked yet.
-    fn may_run_another_program(&self, origin: &Origin) -> bool {
-        self.is_renamed(origin) && self.checked_names & name_bit(origin) == 0
-    }
-}
-
-/// The bit of a name in [`Process::checked_names`].
-fn name_bit(origin: &Origin) -> u64 {
-    // Always the same for a name: the bits are compared across calls.
-    let hash = foldhash::fast::FixedState::default().hash_one(origin.comm);
-    1 << (hash % 64)
 }
 
 /// An iterator over ancestors: see [`ProcessTable::ancestors`].
