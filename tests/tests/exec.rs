@@ -143,13 +143,17 @@ fn failed_execs_are_for_rules_that_ask() {
     assert_eq!(alert.text("evt.arg.filename"), "/not-there/program");
     drop(agent);
 
-    let not_asking = "\
+    // Of ours alone: other programs start on this machine too.
+    let not_asking = format!(
+        "\
 - rule: Any
   desc: An exec, with no word about its result.
-  condition: evt.type = execve and not proc.args startswith marker-
+  condition: evt.type = execve and proc.ppid = {} and not proc.args startswith marker-
   output: any %proc.name
   priority: INFO
-";
+",
+        std::process::id()
+    );
     let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{not_asking}")).start();
     assert!(
         agent
