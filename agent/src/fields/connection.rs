@@ -187,7 +187,7 @@ fn in_family_of(local: End, remote: End) -> End {
     }
 }
 
-impl<'c> Connection<'c> {
+impl Connection<'_> {
     /// Both ends, ours first.
     pub(super) fn ends(&self) -> Option<(End, End)> {
         Some((self.local?, self.remote?))

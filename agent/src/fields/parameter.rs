@@ -153,7 +153,7 @@ fn number(value: &Value<'_>) -> Option<u32> {
     }
 }
 
-fn shown_id<'c>(id: u32, name: Option<&'c [u8]>) -> Value<'c> {
+fn shown_id(id: u32, name: Option<&[u8]>) -> Value<'_> {
     match name {
         _ if id == u32::MAX => Value::text(b"<NONE>"),
         Some(name) => Value::text(name),

@@ -171,7 +171,7 @@ values! {
     IORING_SETUP_DEFER_TASKRUN = 1 << 13,
 }
 values! {
-    /// What an io_uring can do.
+    /// What an `io_uring` can do.
     IO_URING_FEATURE:
     IORING_FEAT_SINGLE_MMAP = 1, IORING_FEAT_NODROP = 1 << 1, IORING_FEAT_SUBMIT_STABLE = 1 << 2,
     IORING_FEAT_RW_CUR_POS = 1 << 3, IORING_FEAT_CUR_PERSONALITY = 1 << 4,
