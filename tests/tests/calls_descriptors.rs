@@ -1,4 +1,5 @@
 //! Calls that make, copy and use descriptors: what each stands for, and the data that moves.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs::File;
 use std::io::Write as _;

@@ -1,4 +1,5 @@
 //! Calls about files by path: every event, its parameters and its `fs.path` fields.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;

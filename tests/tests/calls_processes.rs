@@ -1,4 +1,5 @@
 //! Calls about processes, users, namespaces and the kernel itself.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs::File;
 use std::os::fd::AsRawFd;

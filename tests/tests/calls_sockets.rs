@@ -1,4 +1,5 @@
 //! Calls about sockets: both ends, addresses and data of every event.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::mem::{size_of, zeroed};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -398,10 +399,9 @@ fn datagrams(watch: &Watch) {
 fn messages(watch: &Watch) {
     let mut pair = [0; 2];
     // SAFETY: the call fills in two descriptors.
-    assert_eq!(
-        unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) },
-        0
-    );
+    let outcome =
+        unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) };
+    assert_eq!(outcome, 0);
     let [one, two] = pair.map(|descriptor| own(descriptor.into()));
     // SAFETY: zeros are a header without anything.
     let mut header: libc::msghdr = unsafe { zeroed() };
@@ -424,7 +424,7 @@ fn messages(watch: &Watch) {
         assert_eq!(
             system_call!(SYS_sendmsg, one.as_raw_fd(), &raw const header, 0),
             9
-        )
+        );
     };
     let mut data = [[0_u8; 4]; 4];
     let mut vectors = data.each_mut().map(|part| libc::iovec {
@@ -437,7 +437,7 @@ fn messages(watch: &Watch) {
         assert_eq!(
             system_call!(SYS_recvmsg, two.as_raw_fd(), &raw mut header, 0),
             9
-        )
+        );
     };
     let mut seen = watch.seen();
     seen.take(
@@ -480,7 +480,7 @@ fn messages(watch: &Watch) {
         assert_eq!(
             system_call!(SYS_sendmsg, client.as_raw_fd(), &raw const header, 0),
             8
-        )
+        );
     };
     let mut seen = watch.seen();
     seen.take(
