@@ -413,6 +413,7 @@ impl ProcessTable {
                 let process = &mut self.processes[slot];
                 process.comm = origin.comm;
                 process.program = nothing;
+                process.capabilities = None;
                 process.cwd = None;
                 process.execed = None;
                 process.source = Source::Degraded;
@@ -432,6 +433,7 @@ impl ProcessTable {
         let process = &mut self.processes[slot];
         process.comm = read.comm;
         process.program = read.program;
+        process.capabilities = read.capabilities;
         process.cwd = read.cwd;
         process.source = Source::Proc;
         process.execed = None;
@@ -457,6 +459,8 @@ impl ProcessTable {
         };
         let mut process = self.bare(origin);
         process.program = program;
+        process.capabilities = Some(exec.capabilities);
+        process.namespace_start = exec.namespace_start;
         process.container = container;
         process.source = Source::Exec;
         process.execed = Some(origin.time);
@@ -491,6 +495,9 @@ impl ProcessTable {
         child.parent = fork.child_parent;
         child.comm = origin.comm;
         child.ids.vpid = fork.child_vpid;
+        if fork.child_vpid == Pid(1) {
+            child.namespace_start = Some(fork.child.start());
+        }
         child.source = match child.source {
             Source::Degraded => Source::Degraded,
             Source::Exec | Source::Fork | Source::Proc => Source::Fork,
@@ -552,6 +559,8 @@ impl ProcessTable {
             program: Arc::clone(&self.nothing),
             cwd: None,
             ids: ProcessIds::of(origin),
+            capabilities: None,
+            namespace_start: None,
             cgroup: origin.cgroup,
             container: None,
             source: Source::Degraded,
@@ -580,6 +589,7 @@ impl ProcessTable {
             args_truncated,
             env,
             env_truncated,
+            file: snapshot.file,
         };
         Process {
             key: snapshot.key,
@@ -588,6 +598,9 @@ impl ProcessTable {
             program: Arc::new(program),
             cwd: snapshot.cwd.map(|path| self.texts.text(&path)),
             ids: snapshot.ids,
+            capabilities: snapshot.capabilities,
+            // Of another process than the first, `/proc` does not tell the namespace's age.
+            namespace_start: (snapshot.ids.vpid == Pid(1)).then(|| snapshot.key.start()),
             cgroup,
             container,
             source: Source::Proc,
@@ -616,6 +629,7 @@ impl ProcessTable {
             args_truncated,
             env,
             env_truncated,
+            file: (exec.file.inode != 0).then_some(exec.file),
         }
     }
 
