@@ -4,16 +4,18 @@
 //! program is in place: memory, credentials, name and thread ids are the new ones, and nothing of
 //! it has run yet. A failed exec passes only the syscall's exit.
 
-use agent_ebpf::{ExecPart, MAX_ARGS, MAX_ENV, RecordKind, SectionTag};
+use agent_ebpf::{
+    ABSENT, ExecPart, LAYER_LOWER, LAYER_UPPER, MAX_ARGS, MAX_ENV, RecordKind, SectionTag,
+};
 use aya_ebpf::macros::{raw_tracepoint, tracepoint};
 use aya_ebpf::programs::{RawTracePointContext, TracePointContext};
 
 use crate::cgroup::{cgroup_of, cgroup_path_section};
-use crate::kernel::{Untyped, current_task, offset, user_registers};
+use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
 use crate::open::{SYSCALL_RESULT, syscall_result};
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
-use crate::task::{is_agent, write_header};
+use crate::task::{UPID_SIZE, is_agent, write_header};
 
 /// A successful exec; arguments: task, old pid, `struct linux_binprm *`.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
@@ -30,6 +32,11 @@ pub(crate) fn sched_process_exec(context: RawTracePointContext) -> u32 {
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe { (*part).old_tid = context.arg::<u64>(1) as u32 };
     write_header(writer, RecordKind::Exec, task, Some(0));
+    // SAFETY: as above.
+    unsafe {
+        describe_file(part, program.follow(offset!(bprm_file)));
+        describe_task(part, task);
+    }
     let memory = task.follow(offset!(task_mm)).untyped();
     writer.user_bytes::<{ MAX_ARGS as u64 }>(
         SectionTag::Args,
@@ -50,6 +57,64 @@ pub(crate) fn sched_process_exec(context: RawTracePointContext) -> u32 {
     writer.submit(RecordKind::Exec);
     0
 }
+
+/// Fills in what is known of the executable.
+///
+/// # Safety
+/// `part` is valid for writes.
+#[inline(always)]
+unsafe fn describe_file(part: *mut ExecPart, file: Untyped) {
+    let inode = file.follow(offset!(file_inode));
+    let superblock = inode.follow(offset!(inode_superblock));
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
+        (*part).inode_uid = inode.read(offset!(inode_uid));
+        (*part).inode_gid = inode.read(offset!(inode_gid));
+        (*part).inode_flags = inode.read(offset!(inode_flags));
+        (*part).superblock_flags = superblock.read(offset!(superblock_flags));
+        (*part).inode = inode.read(offset!(inode_number));
+        (*part).ctime_seconds = inode.read(offset!(inode_ctime_seconds));
+        (*part).mtime_seconds = inode.read(offset!(inode_mtime_seconds));
+        (*part).ctime_nanoseconds = inode.read(offset!(inode_ctime_nanoseconds));
+        (*part).mtime_nanoseconds = inode.read(offset!(inode_mtime_nanoseconds));
+        if superblock.read::<u64>(offset!(superblock_magic)) == OVERLAY_MAGIC {
+            // `struct ovl_inode` (fs/overlayfs/ovl_entry.h) has the upper dentry behind the inode.
+            let upper = inode.follow(setting!(inode_size));
+            let in_upper = !upper.is_null() && !upper.follow(offset!(dentry_inode)).is_null();
+            (*part).layer = if in_upper { LAYER_UPPER } else { LAYER_LOWER };
+        }
+    }
+}
+
+/// Fills in what the new program may do.
+///
+/// # Safety
+/// `part` is valid for writes.
+#[inline(always)]
+unsafe fn describe_task(part: *mut ExecPart, task: Typed) {
+    // Until 6.2 a set was two numbers of 32 bits: the same bytes, but not one member.
+    let credentials = task.follow(offset!(task_cred)).untyped();
+    let user_namespace = credentials.follow(offset!(cred_user_namespace));
+    let pid = task.follow(offset!(task_thread_pid)).untyped();
+    let level: u32 = pid.read(offset!(pid_level));
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*part).permitted = credentials.read(offset!(cred_permitted));
+        (*part).effective = credentials.read(offset!(cred_effective));
+        (*part).inheritable = credentials.read(offset!(cred_inheritable));
+        (*part).user_namespace_level = user_namespace.read(offset!(user_namespace_level));
+        if offset!(upid_namespace) != ABSENT {
+            let own = offset!(pid_numbers) + (level & 31) * UPID_SIZE;
+            let namespace = pid.follow(own + offset!(upid_namespace));
+            let init = namespace.follow(offset!(pid_namespace_init));
+            (*part).namespace_start = init.read(offset!(task_start_boottime));
+        }
+    }
+}
+
+/// `OVERLAYFS_SUPER_MAGIC`
+const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
 /// execve failed. On success the exit of the syscall is passed too, by the new program.
 #[tracepoint(category = "syscalls", name = "sys_exit_execve")]

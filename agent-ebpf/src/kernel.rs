@@ -26,6 +26,7 @@ static SETTINGS: Settings = Settings {
     syscall_creat: 0,
     syscall_openat2: 0,
     data_bytes: 0,
+    inode_size: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.

@@ -81,6 +81,13 @@ offsets! {
     task_stack: "task_struct" ["stack"] Required;
     cred_euid: "cred" ["euid"] Required;
     cred_egid: "cred" ["egid"] Required;
+    cred_permitted: "cred" ["cap_permitted"] Required;
+    cred_effective: "cred" ["cap_effective"] Required;
+    cred_inheritable: "cred" ["cap_inheritable"] Required;
+    cred_user_namespace: "cred" ["user_ns"] Optional;
+    user_namespace_level: "user_namespace" ["level"] Optional;
+    upid_namespace: "upid" ["ns"] Optional;
+    pid_namespace_init: "pid_namespace" ["child_reaper"] Optional;
     signal_pids: "signal_struct" ["pids"] Required;
     signal_tty: "signal_struct" ["tty"] Optional;
     signal_live: "signal_struct" ["live"] Required;
@@ -121,6 +128,7 @@ offsets! {
     file_flags: "file" ["f_flags"] Required;
     file_mode: "file" ["f_mode"] Required;
     file_private_data: "file" ["private_data"] Required;
+    dentry_inode: "dentry" ["d_inode"] Required;
     dentry_parent: "dentry" ["d_parent"] Required;
     dentry_name_len: "dentry" ["d_name.len"] Required;
     dentry_name: "dentry" ["d_name.name"] Required;
@@ -132,6 +140,15 @@ offsets! {
     inode_mode: "inode" ["i_mode"] Required;
     inode_number: "inode" ["i_ino"] Required;
     inode_superblock: "inode" ["i_sb"] Required;
+    inode_uid: "inode" ["i_uid"] Required;
+    inode_gid: "inode" ["i_gid"] Required;
+    inode_flags: "inode" ["i_flags"] Required;
+    inode_ctime_seconds: "inode" ["i_ctime_sec", "__i_ctime.tv_sec", "i_ctime.tv_sec"] Optional;
+    inode_ctime_nanoseconds: "inode" ["i_ctime_nsec", "__i_ctime.tv_nsec", "i_ctime.tv_nsec"] Optional;
+    inode_mtime_seconds: "inode" ["i_mtime_sec", "__i_mtime.tv_sec", "i_mtime.tv_sec"] Optional;
+    inode_mtime_nanoseconds: "inode" ["i_mtime_nsec", "__i_mtime.tv_nsec", "i_mtime.tv_nsec"] Optional;
+    superblock_magic: "super_block" ["s_magic"] Required;
+    superblock_flags: "super_block" ["s_flags"] Required;
     superblock_device: "super_block" ["s_dev"] Required;
     socket_sock: "socket" ["sk"] Required;
     sock_type: "sock" ["sk_type"] Required;
@@ -192,12 +209,14 @@ pub struct Settings {
     pub syscall_openat2: u32,
     /// Bytes of moved data that are recorded, below [`MAX_DATA`].
     pub data_bytes: u32,
+    /// Bytes of `struct inode`: behind it, overlayfs keeps the upper layer's entry.
+    pub inode_size: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 14] {
+    pub const fn to_array(self) -> [u32; 15] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -213,11 +232,12 @@ impl Settings {
             self.syscall_creat,
             self.syscall_openat2,
             self.data_bytes,
+            self.inode_size,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 14 * 4);
+const _: () = assert!(size_of::<Settings>() == 15 * 4);
 
 /// More bytes of moved data are never recorded (a power of two).
 pub const MAX_DATA: u32 = 4096;

@@ -150,9 +150,49 @@ pub struct Header {
 pub struct ExecPart {
     /// The id that the calling thread had before it became the leader.
     pub old_tid: u32,
+    /// `i_mode` of the executable.
+    pub inode_mode: u32,
+    /// Owner of the executable, in the initial user namespace.
+    pub inode_uid: u32,
+    /// Group of the executable, in the initial user namespace.
+    pub inode_gid: u32,
+    /// `i_flags` of the executable.
+    pub inode_flags: u32,
+    /// [`LAYER_NONE`], [`LAYER_UPPER`] or [`LAYER_LOWER`]
+    pub layer: u32,
+    /// `s_flags` of the executable's file system.
+    pub superblock_flags: u64,
+    /// Inode number of the executable.
+    pub inode: u64,
+    /// Its last change of status, seconds since the epoch.
+    pub ctime_seconds: u64,
+    /// Its last change of content, seconds since the epoch.
+    pub mtime_seconds: u64,
+    /// The rest of the first, in ns; the kernel keeps a flag of its own above bit 29.
+    pub ctime_nanoseconds: u32,
+    /// The rest of the second.
+    pub mtime_nanoseconds: u32,
+    /// The capabilities that the new program may use, a bit each.
+    pub permitted: u64,
+    /// Those that it uses.
+    pub effective: u64,
+    /// Those that it may pass on.
+    pub inheritable: u64,
+    /// When the first process of its pid namespace was created, `CLOCK_BOOTTIME` in ns; 0 if that
+    /// is not known.
+    pub namespace_start: u64,
+    /// How deep its user namespace is; 0 for the initial one.
+    pub user_namespace_level: u32,
     /// Zero.
     pub reserved: u32,
 }
+
+/// [`ExecPart::layer`]: the file is not on an overlay.
+pub const LAYER_NONE: u32 = 0;
+/// [`ExecPart::layer`]: the file is in the upper, writable layer of an overlay.
+pub const LAYER_UPPER: u32 = 1;
+/// [`ExecPart::layer`]: the file is in a lower layer of an overlay.
+pub const LAYER_LOWER: u32 = 2;
 
 /// The fixed part of [`RecordKind::Fork`].
 #[repr(C)]

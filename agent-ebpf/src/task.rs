@@ -13,7 +13,7 @@ use crate::record_writer::RecordWriter;
 const PGID: u32 = 2;
 const SID: u32 = 3;
 /// Bytes of `struct upid`: `nr` and its padding, then the namespace.
-const UPID_SIZE: u32 = 16;
+pub(crate) const UPID_SIZE: u32 = 16;
 
 /// Whether the current process is the agent itself.
 #[inline(always)]

@@ -12,9 +12,9 @@ use agent_ebpf::{
 use thiserror::Error;
 
 use super::{
-    BootTime, Call, CallPath, CgroupCreated, CgroupId, Comm, Connect, Event, EventType, Exec,
-    ExecFailed, Exit, File, Fork, Gid, KernelPath, Object, Open, Origin, Payload, Pid, ProcessKey,
-    Socket, SocketAddress, Strings, Text, Tid, Uid,
+    BootTime, Call, CallPath, Capabilities, CgroupCreated, CgroupId, Comm, Connect, Event,
+    EventType, Exec, ExecFailed, ExecutableFile, Exit, File, Fork, Gid, KernelPath, Object, Open,
+    Origin, Payload, Pid, ProcessKey, Socket, SocketAddress, Strings, Text, Tid, Uid,
 };
 
 /// Why a record is none.
@@ -237,6 +237,9 @@ fn exec<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Exec<'r>, Decode
     let part: ExecPart = cursor.take()?;
     let mut exec = Exec {
         old_tid: (part.old_tid != header.pid).then_some(Tid(part.old_tid)),
+        file: ExecutableFile::of(&part, Uid(header.uid), Gid(header.gid)),
+        capabilities: Capabilities::of(&part),
+        namespace_start: (part.namespace_start != 0).then_some(BootTime(part.namespace_start)),
         ..Exec::default()
     };
     while let Some(section) = cursor.section()? {

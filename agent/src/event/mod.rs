@@ -4,6 +4,7 @@
 
 mod call;
 mod decode;
+mod executable;
 mod identity;
 mod kernel_path;
 mod kind;
@@ -11,6 +12,7 @@ pub mod table;
 
 pub use call::{Call, CallPath, File, Object, SocketAddress};
 pub use decode::{DecodeError, decode};
+pub use executable::{Capabilities, ExecutableFile, OverlayLayer};
 pub use identity::{BootTime, CgroupId, Comm, Gid, Pid, ProcessKey, Tid, Uid};
 pub use kernel_path::KernelPath;
 pub use kind::{EventSet, EventType};
@@ -129,6 +131,12 @@ pub struct Exec<'r> {
     pub cgroup_path: Option<KernelPath<'r>>,
     /// The thread id that called exec, when it was not the leader (it becomes the leader).
     pub old_tid: Option<Tid>,
+    /// The file that is run.
+    pub file: ExecutableFile,
+    /// What the program may do.
+    pub capabilities: Capabilities,
+    /// When the first process of its pid namespace was created; `None` if that is not known.
+    pub namespace_start: Option<BootTime>,
 }
 
 /// A failed exec.

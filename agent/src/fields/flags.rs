@@ -1,5 +1,6 @@
 //! Flags as text, in the names and the order that Falco gives them.
 
+use crate::event::OverlayLayer;
 use crate::state::Process;
 
 /// `evt.arg.flags` of an open. Names follow Falco's table; its order puts the wider flags first, so
@@ -43,11 +44,18 @@ pub(super) fn open_flags(flags: u32, created: bool) -> String {
 
 /// `evt.arg.flags` of an exec: what is special about the executable.
 pub(super) fn exec_flags(process: &Process) -> String {
-    if super::proc::is_memfd(process) {
-        "EXE_FROM_MEMFD".to_owned()
-    } else {
-        String::new()
-    }
+    let file = process.program.file.unwrap_or_default();
+    let table = [
+        ("EXE_WRITABLE", file.writable == Some(true)),
+        ("EXE_UPPER_LAYER", file.layer == Some(OverlayLayer::Upper)),
+        ("EXE_FROM_MEMFD", super::proc::is_memfd(process)),
+        ("EXE_LOWER_LAYER", file.layer == Some(OverlayLayer::Lower)),
+    ];
+    let names: Vec<&str> = table
+        .into_iter()
+        .filter_map(|(name, is_set)| is_set.then_some(name))
+        .collect();
+    names.join("|")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! modules, one a class, say how a value is computed.
 
 mod call_path;
+mod capability;
 mod connection;
 mod constant;
 mod container;

@@ -1,7 +1,7 @@
 //! The `proc.*` and `thread.*` fields: the process that acted, and its ancestors.
 
 use super::{Context, Extractor, FieldArgument, Value};
-use crate::event::{Pid, ProcessKey};
+use crate::event::{Capabilities, ExecutableFile, OverlayLayer, Pid, ProcessKey};
 use crate::state::Process;
 
 /// How the field of this name is computed.
@@ -83,6 +83,34 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "proc.pid.ts" => |context, _| Some(started(context, context.origin().process)),
         "proc.ppid.ts" => |context, _| Some(started(context, context.origin().parent)),
         "proc.is_exe_from_memfd" => |context, _| Some(Value::Bool(is_memfd(context.process))),
+        "proc.is_exe_writable" => {
+            |context, _| Some(Value::Bool(context.process.program.file?.writable?))
+        }
+        "proc.is_exe_upper_layer" => |context, _| in_layer(context.process, OverlayLayer::Upper),
+        "proc.is_exe_lower_layer" => |context, _| in_layer(context.process, OverlayLayer::Lower),
+        "proc.exe_ino" => |context, _| file_number(context, |file| file.inode).map(signed),
+        "proc.exe_ino.ctime" => {
+            |context, _| file_number(context, |file| file.ctime_ns).map(Value::Uint)
+        }
+        "proc.exe_ino.mtime" => {
+            |context, _| file_number(context, |file| file.mtime_ns).map(Value::Uint)
+        }
+        "proc.exe_ino.ctime_duration_proc_start" => |context, _| {
+            let created = context.clock.wall_ns(context.origin().process.start());
+            later_by(created, file_number(context, |file| file.ctime_ns)?)
+        },
+        "proc.exe_ino.ctime_duration_pidns_start" => |context, _| {
+            let start = context.clock.wall_ns(context.process.namespace_start?);
+            later_by(file_number(context, |file| file.ctime_ns)?, start)
+        },
+        "proc.pidns_init_start_ts" => |context, _| {
+            let start = context.process.namespace_start?;
+            Some(Value::Uint(context.clock.wall_ns(start)))
+        },
+        "proc.aenv" => ancestor_environment,
+        "thread.cap_permitted" => |context, _| capabilities(context, |sets| sets.permitted),
+        "thread.cap_effective" => |context, _| capabilities(context, |sets| sets.effective),
+        "thread.cap_inheritable" => |context, _| capabilities(context, |sets| sets.inheritable),
         "proc.loginshellid" => |context, _| login_shell(context).map(number),
         "thread.tid" => |context, _| Some(Value::Int(i64::from(context.origin().tid.0))),
         "thread.vtid" => |context, _| Some(Value::Int(i64::from(context.origin().vtid.0))),
@@ -177,6 +205,49 @@ pub(super) fn is_memfd(process: &Process) -> bool {
     path.strip_prefix(b"/")
         .unwrap_or(path)
         .starts_with(b"memfd:")
+}
+
+/// Whether the executable is in this layer of an overlay; no value where the start was not seen.
+fn in_layer<'c>(process: &Process, layer: OverlayLayer) -> Option<Value<'c>> {
+    let file = process.program.file?;
+    // What is known from `/proc` alone is without it.
+    file.writable?;
+    Some(Value::Bool(file.layer == Some(layer)))
+}
+
+/// A number of the executable's file; 0 stands for one that is not known.
+fn file_number(context: &Context<'_>, number: fn(&ExecutableFile) -> u64) -> Option<u64> {
+    let file = context.process.program.file.as_ref()?;
+    Some(number(file)).filter(|number| *number != 0)
+}
+
+fn signed<'c>(number: u64) -> Value<'c> {
+    Value::Int(number.cast_signed())
+}
+
+/// How much the first time is after the second, in ns; no value if it is not.
+fn later_by<'c>(time: u64, earlier: u64) -> Option<Value<'c>> {
+    let difference = time.checked_sub(earlier)?;
+    (difference != 0).then_some(Value::Uint(difference))
+}
+
+fn capabilities<'c>(context: &Context<'c>, set: fn(&Capabilities) -> u64) -> Option<Value<'c>> {
+    let sets = context.process.capabilities.as_ref()?;
+    let names = super::capability::names(set(sets));
+    Some(Value::Bytes(names.into_bytes().into()))
+}
+
+/// With a name: that variable of the nearest ancestor that has it and is not empty.
+fn ancestor_environment<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<Value<'c>> {
+    match argument {
+        FieldArgument::Key(_) => {
+            let mut nearest = context.processes.ancestors(context.process).take(20);
+            nearest.find_map(|found| environment(found, argument).filter(|value| *value != EMPTY))
+        }
+        _ => ancestor(context, argument, |found| {
+            environment(found, &FieldArgument::None)
+        }),
+    }
 }
 
 fn parent<'c>(context: &Context<'c>) -> Option<&'c Process> {

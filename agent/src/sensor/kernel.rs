@@ -70,6 +70,8 @@ pub struct Kernel {
     pub file_span: u32,
     /// Bytes of `struct pt_regs`.
     pub regs_size: u32,
+    /// Bytes of `struct inode`.
+    pub inode_size: u32,
     /// Index of the v1 controller whose cgroups stand for a task that has none in v2.
     pub cgroup_v1_subsystem: u32,
 }
@@ -150,11 +152,16 @@ impl Kernel {
             structure: "pt_regs",
             member: "di",
         })?;
+        let inode_size = btf.size_of("inode").ok_or(KernelError::NoMember {
+            structure: "inode",
+            member: "i_ino",
+        })?;
         Ok(Self {
             version,
             offsets,
             file_span,
             regs_size,
+            inode_size,
             cgroup_v1_subsystem,
         })
     }

@@ -342,6 +342,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         // `THREAD_SIZE` of x86-64 without KASAN.
         stack_size: 16 * 1024,
         regs_size: kernel.regs_size,
+        inode_size: kernel.inode_size,
         cgroup_v1_subsystem: kernel.cgroup_v1_subsystem,
         open_classes: options.wanted.open_classes(),
         connect_failed: u32::from(

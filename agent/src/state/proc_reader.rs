@@ -5,12 +5,12 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
 use super::memory_reader::{MemoryReader, Texts};
 use super::process::ProcessIds;
-use crate::event::{Comm, Pid, ProcessKey, Uid};
+use crate::event::{Capabilities, Comm, ExecutableFile, Pid, ProcessKey, Uid};
 
 /// Longest environment kept, in bytes.
 pub(super) const ENV_LIMIT: usize = 4096;
@@ -41,6 +41,8 @@ pub(super) struct Snapshot {
     pub(super) env: Option<Limited>,
     /// The content of the `cgroup` file.
     pub(super) cgroup: Vec<u8>,
+    pub(super) capabilities: Option<Capabilities>,
+    pub(super) file: Option<ExecutableFile>,
 }
 
 /// The start of a file.
@@ -105,6 +107,7 @@ impl ProcReader {
         };
         self.read(&directory, "status", FILE_LIMIT).ok_or(Gone)?;
         parse_status(&self.buffer, &mut ids);
+        let capabilities = parse_capabilities(&self.buffer);
         // Absent on a kernel without audit.
         if self.read(&directory, "loginuid", FILE_LIMIT).is_some()
             && let Some(uid) = number(&self.buffer)
@@ -132,6 +135,8 @@ impl ProcReader {
             args,
             env,
             cgroup,
+            capabilities,
+            file: executable(&directory),
         })
     }
 
@@ -229,6 +234,39 @@ fn parse_status(status: &[u8], ids: &mut ProcessIds) {
             _ => {}
         }
     }
+}
+
+/// The sets of capabilities in `proc_pid_status(5)`, in hexadecimal digits.
+fn parse_capabilities(status: &[u8]) -> Option<Capabilities> {
+    let set = |name: &[u8]| {
+        let line = status
+            .split(|byte| *byte == b'\n')
+            .find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(std::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
+    };
+    Some(Capabilities {
+        permitted: set(b"CapPrm:")?,
+        effective: set(b"CapEff:")?,
+        inheritable: set(b"CapInh:")?,
+    })
+}
+
+/// The file behind `exe`. Neither its layer nor who could write it when it was started is in `/proc`.
+fn executable(directory: &OwnedFd) -> Option<ExecutableFile> {
+    let stat = statat(directory, "exe", AtFlags::empty()).ok()?;
+    let nanoseconds = |seconds: i64, rest: u64| {
+        u64::try_from(seconds)
+            .unwrap_or(0)
+            .saturating_mul(1_000_000_000)
+            .saturating_add(rest)
+    };
+    Some(ExecutableFile {
+        inode: stat.st_ino,
+        ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+        writable: None,
+        layer: None,
+    })
 }
 
 fn set(slot: &mut u32, value: Option<&[u8]>) {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::text_pool::Text;
 use crate::container::ContainerIdentity;
-use crate::event::{BootTime, CgroupId, Comm, Gid, Origin, Pid, ProcessKey, Uid};
+use crate::event::{
+    BootTime, Capabilities, CgroupId, Comm, ExecutableFile, Gid, Origin, Pid, ProcessKey, Uid,
+};
 
 /// What is known of a process.
 #[derive(Clone, Debug)]
@@ -22,6 +24,10 @@ pub struct Process {
     pub cwd: Option<Text>,
     /// Ids, as of the last event.
     pub ids: ProcessIds,
+    /// What it may do, as of its exec or the reading of `/proc`.
+    pub capabilities: Option<Capabilities>,
+    /// When the first process of its pid namespace was created.
+    pub namespace_start: Option<BootTime>,
     /// Its cgroup; `CgroupId(0)` if not known.
     pub cgroup: CgroupId,
     /// The container it is in; `None` for the host.
@@ -67,6 +73,8 @@ pub struct Program {
     pub env: Option<Text>,
     /// The environment was longer.
     pub env_truncated: bool,
+    /// The executable's file.
+    pub file: Option<ExecutableFile>,
 }
 
 /// The ids of a process that are neither its key nor its parent's.

@@ -412,6 +412,7 @@ impl ProcessTable {
                 let process = &mut self.processes[slot];
                 process.comm = origin.comm;
                 process.program = nothing;
+                process.capabilities = None;
                 process.cwd = None;
                 process.execed = None;
                 process.source = Source::Degraded;
@@ -431,6 +432,7 @@ impl ProcessTable {
         let process = &mut self.processes[slot];
         process.comm = read.comm;
         process.program = read.program;
+        process.capabilities = read.capabilities;
         process.cwd = read.cwd;
         process.source = Source::Proc;
         process.execed = None;
@@ -456,6 +458,8 @@ impl ProcessTable {
         };
         let mut process = self.bare(origin);
         process.program = program;
+        process.capabilities = Some(exec.capabilities);
+        process.namespace_start = exec.namespace_start;
         process.container = container;
         process.source = Source::Exec;
         process.execed = Some(origin.time);
@@ -490,6 +494,9 @@ impl ProcessTable {
         child.parent = fork.child_parent;
         child.comm = origin.comm;
         child.ids.vpid = fork.child_vpid;
+        if fork.child_vpid == Pid(1) {
+            child.namespace_start = Some(fork.child.start());
+        }
         child.source = match child.source {
             Source::Degraded => Source::Degraded,
             Source::Exec | Source::Fork | Source::Proc => Source::Fork,
@@ -550,6 +557,8 @@ impl ProcessTable {
             program: Arc::clone(&self.nothing),
             cwd: None,
             ids: ProcessIds::of(origin),
+            capabilities: None,
+            namespace_start: None,
             cgroup: origin.cgroup,
             container: None,
             source: Source::Degraded,
@@ -577,6 +586,7 @@ impl ProcessTable {
             args_truncated,
             env,
             env_truncated,
+            file: snapshot.file,
         };
         Process {
             key: snapshot.key,
@@ -585,6 +595,9 @@ impl ProcessTable {
             program: Arc::new(program),
             cwd: snapshot.cwd.map(|path| self.texts.text(&path)),
             ids: snapshot.ids,
+            capabilities: snapshot.capabilities,
+            // Of another process than the first, `/proc` does not tell the namespace's age.
+            namespace_start: (snapshot.ids.vpid == Pid(1)).then(|| snapshot.key.start()),
             cgroup,
             container,
             source: Source::Proc,
@@ -612,6 +625,7 @@ impl ProcessTable {
             args_truncated,
             env,
             env_truncated,
+            file: (exec.file.inode != 0).then_some(exec.file),
         }
     }
 
