@@ -187,6 +187,8 @@ fn others(watch: &Watch) {
         .arg("600")
         .spawn()
         .expect("it runs");
+    // A parent goes on before its child's exec is through, and so seen: a little later it is.
+    std::thread::sleep(std::time::Duration::from_millis(200));
     let pid = sleeper.id();
     let number = i32::try_from(pid).expect("a pid is small");
     let nobody = 0x3fff_fff0;

@@ -73,10 +73,6 @@ pub struct Origin {
 
 /// The part of an event that differs by kind.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "decoding allocates nothing, and one event at a time is on the stack"
-)]
 pub enum Payload<'r> {
     /// A program was started.
     Exec(Exec<'r>),
