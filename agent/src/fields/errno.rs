@@ -3,7 +3,10 @@
 /// The name of an error as `errno(3)` has it, of a system call's negative result; the number as
 /// text for one that has no name.
 pub(crate) fn errno_name(result: i64) -> std::borrow::Cow<'static, str> {
-    let Ok(number) = i32::try_from(-result) else {
+    let Some(number) = result
+        .checked_neg()
+        .and_then(|number| i32::try_from(number).ok())
+    else {
         return result.to_string().into();
     };
     NAMES

@@ -7,6 +7,7 @@ use super::matcher::{Matcher, NumberTest};
 use super::test::{Check, Test};
 use super::text_test::TextTest;
 use crate::event::EventType;
+use crate::event::table::Source;
 use crate::fields::{FieldArgument, FieldUse, Value};
 
 /// What is known of a field.
@@ -20,7 +21,7 @@ pub enum Known {
     Value(Value<'static>),
     /// A number in this range, ends included.
     Between(i128, i128),
-    /// The name of an error: starts with an `E`.
+    /// The name of an error, which starts with an `E`, or the negative number of one that has none.
     ErrorName,
 }
 
@@ -89,13 +90,14 @@ fn judge_matcher(matcher: &Matcher, known: &Known) -> Option<bool> {
 }
 
 fn judge_error_name(test: &TextTest) -> Option<bool> {
-    let is_error = |text: &Vec<u8>| text.starts_with(b"E");
+    // An error that has no name is a negative number.
+    let is_error = |text: &Vec<u8>| text.starts_with(b"E") || text.starts_with(b"-");
     match test {
         TextTest::Equals(text) => (!is_error(text)).then_some(false),
         TextTest::In(texts) => (!texts.iter().any(is_error)).then_some(false),
         TextTest::StartsWith(start) => match start.as_slice() {
-            b"" | b"E" => Some(true),
-            start => (!start.starts_with(b"E")).then_some(false),
+            b"" => Some(true),
+            start => (!matches!(start.first(), Some(b'E' | b'-'))).then_some(false),
         },
         _ => None,
     }
@@ -145,17 +147,23 @@ pub(super) fn of_event(event: EventType) -> impl Fn(&FieldUse) -> Known {
 /// What every call of this type that failed has in common.
 pub fn of_failure(event: EventType) -> impl Fn(&FieldUse) -> Known {
     let is_open = is_open(event);
+    let has_result_parameter = event
+        .definition()
+        .and_then(|definition| definition.parameter("res"))
+        .is_some_and(|parameter| matches!(parameter.source, Source::Result));
     move |field| match (field.name, &field.argument) {
         ("evt.failed", _) => Known::Value(Value::Bool(true)),
         ("evt.rawres", _) => Known::Between(i128::from(i64::MIN), -1),
         ("evt.res", _) => Known::ErrorName,
-        ("evt.arg", FieldArgument::Key(name)) if name == "res" => Known::ErrorName,
+        ("evt.arg", FieldArgument::Key(name)) if name == "res" && has_result_parameter => {
+            Known::ErrorName
+        }
         ("evt.count.error", _) => Known::Value(Value::Uint(1)),
         ("fd.num", _) if is_open => Known::Between(-1, -1),
         (
             "evt.is_open_read" | "evt.is_open_write" | "evt.is_open_exec" | "evt.is_open_create",
             _,
-        ) => Known::Value(Value::Bool(false)),
+        ) if is_open => Known::Value(Value::Bool(false)),
         _ => Known::Unknown,
     }
 }

@@ -262,7 +262,8 @@ impl Program {
                     .slots
                     .iter()
                     .any(|(field, _)| match field.name {
-                        "evt.res" | "evt.rawres" | "evt.failed" => true,
+                        "evt.res" | "evt.rawres" | "evt.failed" | "evt.args" | "evt.info" => true,
+                        name if name.starts_with("evt.count.error") => true,
                         "evt.arg" | "evt.rawarg" => {
                             field.argument == FieldArgument::Key("res".to_owned())
                                 || field.argument == FieldArgument::Index(0)

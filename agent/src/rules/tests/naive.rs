@@ -129,6 +129,11 @@ fn any_comparison() -> impl Strategy<Value = String> {
         address_comparison("fd.snet", &NETWORKS),
         address_comparison("fd.net", &NETWORKS),
         Just("evt.is_open_write = true".to_owned()).boxed(),
+        Just("evt.is_open_write = false".to_owned()).boxed(),
+        Just("evt.is_open_read != true".to_owned()).boxed(),
+        Just("evt.arg.res != SUCCESS".to_owned()).boxed(),
+        Just("evt.arg.res startswith E".to_owned()).boxed(),
+        Just("evt.res in (ENOENT, \"-512\")".to_owned()).boxed(),
         Just("evt.failed = false".to_owned()).boxed(),
         Just("evt.res = SUCCESS".to_owned()).boxed(),
         Just("evt.res != ENOENT".to_owned()).boxed(),
@@ -225,13 +230,23 @@ fn any_event() -> impl Strategy<Value = MadeUp> {
                 if has_result {
                     add("evt.rawres", Some(Value::Int(result)));
                     add("evt.failed", Some(Value::Bool(result < 0)));
-                    add(
-                        "evt.res",
-                        Some(text(if result < 0 { "ENOENT" } else { "SUCCESS" })),
-                    );
+                    // An error that has no name is its number.
+                    let name = match (result < 0, writes) {
+                        (false, _) => "SUCCESS",
+                        (true, false) => "ENOENT",
+                        (true, true) => "-512",
+                    };
+                    add("evt.res", Some(text(name)));
+                    // An open has no such parameter.
+                    let shown = if result < 0 { name } else { "0" };
+                    add("evt.arg.res", (!is_open).then(|| text(shown)));
                 }
                 if is_open {
                     add("fd.num", Some(Value::Int(result.max(-1))));
+                    add(
+                        "evt.is_open_read",
+                        Some(Value::Bool(result >= 0 && !writes)),
+                    );
                     add(
                         "evt.is_open_write",
                         Some(Value::Bool(result >= 0 && writes)),
