@@ -10,7 +10,9 @@ use tracing::{error, warn};
 
 use crate::alert::{Alert, AlertSender};
 use crate::event::{DecodeError, Event, EventType, Payload, decode};
-use crate::fields::{Context, EventFields, Extractors, FieldSource, FileNames, View, file_names};
+use crate::fields::{
+    Context, EventFields, EventTimes, Extractors, FieldSource, FileNames, View, file_names,
+};
 use crate::metrics::{HotCounter, HotCounters};
 use crate::rules::{CompiledRule, EvaluationCache, EventClass, Program, RuleIndex};
 use crate::sensor::{Reader, Wake};
@@ -25,7 +27,7 @@ const LAST_RECORDS: Duration = Duration::from_millis(300);
 /// How many records are handled before the clock is looked at.
 const BATCH: usize = 1024;
 /// The field that shows the kernel's path where it differs from the one that was passed.
-const RESOLVED_NAME: &str = "fd.name.resolved";
+const RESOLVED_NAME: &str = "fd.resolved_name";
 
 /// The thread had to end.
 #[derive(Debug, Error)]
@@ -92,6 +94,7 @@ impl Pipeline {
             names: FileNames::default(),
             matches: Vec::new(),
             number: 0,
+            times: None,
         };
         let mut state = State {
             processes: self.processes,
@@ -204,6 +207,7 @@ struct Matcher {
     names: FileNames,
     matches: Vec<RuleIndex>,
     number: u64,
+    times: Option<EventTimes>,
 }
 
 impl Matcher {
@@ -214,6 +218,15 @@ impl Matcher {
             return;
         }
         self.number += 1;
+        let now = event.origin.time;
+        let times = self.times.unwrap_or(EventTimes {
+            first: now,
+            previous: now,
+        });
+        self.times = Some(EventTimes {
+            previous: now,
+            ..times
+        });
         self.counters.count_event(event.event_type);
         if !self.program.events().contains(event.event_type) {
             return;
@@ -223,6 +236,7 @@ impl Matcher {
         let context = Context {
             event,
             number: self.number,
+            times,
             process: subject.process,
             processes: subject.table,
             users: &self.users,
@@ -293,9 +307,12 @@ fn alert(
     if names_differ && matches!(context.event.payload, Payload::Open(_)) {
         // The file that was opened is another one than its name says: that has to be seen.
         let resolved = String::from_utf8_lossy(&context.names.kernel).into_owned();
-        message.push_str(" resolved=");
-        message.push_str(&resolved);
-        output_fields.insert(RESOLVED_NAME.to_owned(), resolved.into());
+        // A rule may print it itself.
+        if !output_fields.contains_key(RESOLVED_NAME) {
+            message.push_str(" resolved=");
+            message.push_str(&resolved);
+            output_fields.insert(RESOLVED_NAME.to_owned(), resolved.into());
+        }
     }
     Alert {
         time: context.clock.wall_ns(context.event.origin.time),

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::{
     BootTime, Call, CallPath, Capabilities, CgroupCreated, CgroupId, Comm, Connect, Event,
     EventType, Exec, ExecFailed, ExecutableFile, Exit, File, Fork, Gid, KernelPath, Object, Open,
-    Origin, Payload, Pid, ProcessKey, Socket, SocketAddress, Strings, Text, Tid, Uid,
+    Origin, OverlayLayer, Payload, Pid, ProcessKey, Socket, SocketAddress, Strings, Text, Tid, Uid,
 };
 
 /// Why a record is none.
@@ -239,6 +239,7 @@ fn exec<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Exec<'r>, Decode
         old_tid: (part.old_tid != header.pid).then_some(Tid(part.old_tid)),
         file: ExecutableFile::of(&part, Uid(header.uid), Gid(header.gid)),
         capabilities: Capabilities::of(&part),
+        interpreted: part.interpreted != 0,
         namespace_start: (part.namespace_start != 0).then_some(BootTime(part.namespace_start)),
         ..Exec::default()
     };
@@ -287,6 +288,7 @@ fn open<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Open<'r>, Decode
         inode_mode: part.inode_mode,
         dev: part.device,
         inode: part.inode,
+        layer: OverlayLayer::of(part.layer),
         created: part.created != 0,
         ..Open::default()
     };

@@ -23,7 +23,7 @@ pub mod registry;
 mod user;
 mod value;
 
-pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};
+pub use context::{Context, EventFields, EventTimes, Extractor, Extractors, FileNames, View};
 pub(crate) use errno::errno_name;
 pub use fd::file_names;
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};

@@ -1,5 +1,6 @@
 //! The `proc.*` and `thread.*` fields: the process that acted, and its ancestors.
 
+use super::path_text::join_normalised;
 use super::{Context, Extractor, FieldArgument, Value};
 use crate::event::{Capabilities, ExecutableFile, OverlayLayer, Pid, ProcessKey};
 use crate::state::Process;
@@ -10,6 +11,17 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "proc.name" => |context, _| Some(comm(context.process)),
         "proc.exe" => |context, _| exe(context.process),
         "proc.exepath" => |context, _| exe_path(context.process),
+        "proc.interpreter" => |context, _| {
+            context.process.program.script.as_ref()?;
+            exe_path(context.process)
+        },
+        "proc.script" => |context, _| {
+            let script = context.process.program.script.as_ref()?;
+            let directory = script.directory.as_deref().map_or(&[][..], |path| path);
+            let mut path = Vec::new();
+            join_normalised(directory, &script.path, &mut path);
+            Some(Value::Bytes(path.into()))
+        },
         "proc.args" => |context, argument| match argument {
             FieldArgument::Index(index) => {
                 // Out of range is an empty text, and not no value.

@@ -11,7 +11,7 @@ mod text_pool;
 mod users;
 
 pub use boot_clock::BootClock;
-pub use process::{Process, ProcessIds, Program, Source, Strings};
+pub use process::{Process, ProcessIds, Program, Script, Source, Strings};
 pub use process_table::{Ancestors, ProcessTable, ProcessTableStats, Subject};
 pub use services::service_name;
 pub use text_pool::{PooledText, Text};

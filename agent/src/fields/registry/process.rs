@@ -27,6 +27,16 @@ pub(super) const FIELDS: &[FieldDef] = &[
         .no_rhs()
         .no_transformers(),
     field(
+        "proc.interpreter",
+        Text,
+        "path of the program that runs a script; none for what is no script (Peregrine's own)",
+    ),
+    field(
+        "proc.script",
+        Text,
+        "path of the script, as passed and made absolute (Peregrine's own)",
+    ),
+    field(
         "proc.name",
         Text,
         "name of the process (comm, at most 15 bytes)",
