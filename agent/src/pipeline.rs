@@ -16,7 +16,7 @@ use crate::fields::{
 use crate::metrics::{HotCounter, HotCounters};
 use crate::rules::{CompiledRule, EvaluationCache, EventClass, Program, RuleIndex};
 use crate::sensor::{Reader, Wake};
-use crate::state::{BootClock, ProcessTable, Users};
+use crate::state::{BootClock, ExecutableHashes, ProcessTable, Users};
 
 /// How often is done what is due by time.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -49,6 +49,8 @@ pub struct PipelineGauges {
     pub undecodable: HotCounter,
     /// Processes whose arguments and environment `/proc` did not give in time.
     pub abandoned_reads: HotCounter,
+    /// Hashes of executables that were asked for and could not be given.
+    pub missing_hashes: HotCounter,
 }
 
 /// What the thread works with.
@@ -59,6 +61,8 @@ pub struct Pipeline {
     pub program: Arc<Program>,
     /// The processes.
     pub processes: ProcessTable,
+    /// Hashes of what they run.
+    pub hashes: ExecutableHashes,
     /// The users.
     pub users: Users,
     /// Where alerts go.
@@ -83,6 +87,7 @@ impl Pipeline {
         let mut matcher = Matcher {
             extractors: Extractors::new(self.program.fields()),
             program: self.program,
+            hashes: self.hashes,
             users: self.users,
             clock: BootClock::new(),
             hostname: self.hostname,
@@ -185,6 +190,7 @@ impl State {
         self.gauges.processes.set(self.processes.len() as u64);
         self.gauges.evictions.set(stats.evictions);
         self.gauges.abandoned_reads.set(stats.abandoned_reads);
+        self.gauges.missing_hashes.set(matcher.hashes.misses());
         self.gauges.misses_degraded.set(stats.degraded);
         self.gauges
             .misses_in_proc
@@ -196,6 +202,7 @@ impl State {
 struct Matcher {
     program: Arc<Program>,
     extractors: Extractors,
+    hashes: ExecutableHashes,
     users: Users,
     clock: BootClock,
     hostname: String,
@@ -239,6 +246,7 @@ impl Matcher {
             times,
             process: subject.process,
             processes: subject.table,
+            hashes: &self.hashes,
             users: &self.users,
             clock: &self.clock,
             hostname: &self.hostname,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{FieldArgument, FieldSource, FieldUse, Value};
 use crate::event::{BootTime, Event, Origin};
-use crate::state::{BootClock, Process, ProcessTable, Users};
+use crate::state::{BootClock, ExecutableHashes, Process, ProcessTable, Users};
 
 /// Which of the two truths about a path an evaluation looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct Context<'c> {
     pub process: &'c Process,
     /// All processes.
     pub processes: &'c ProcessTable,
+    /// Hashes of what processes run.
+    pub hashes: &'c ExecutableHashes,
     /// Names of users and groups.
     pub users: &'c Users,
     /// Turns boot time into wall-clock time.

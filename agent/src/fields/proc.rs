@@ -3,7 +3,7 @@
 use super::path_text::join_normalised;
 use super::{Context, Extractor, FieldArgument, Value};
 use crate::event::{Capabilities, ExecutableFile, OverlayLayer, Pid, ProcessKey};
-use crate::state::Process;
+use crate::state::{HashText, NoHash, Process};
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
@@ -21,6 +21,14 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
             let mut path = Vec::new();
             join_normalised(directory, &script.path, &mut path);
             Some(Value::Bytes(path.into()))
+        },
+        "proc.exe_sha256" => |context, _| {
+            let hash = hash(context).ok()?;
+            Some(Value::Bytes(hash.to_vec().into()))
+        },
+        "proc.exe_sha256.missing" => |context, _| {
+            let reason = hash(context).err()?;
+            Some(Value::Bytes(reason.to_string().into_bytes().into()))
         },
         "proc.args" => |context, argument| match argument {
             FieldArgument::Index(index) => {
@@ -161,6 +169,18 @@ fn exe_path(process: &Process) -> Option<Value<'_>> {
         .exe_path
         .as_deref()
         .map(|path| Value::text(path))
+}
+
+/// The hash of the executable. Ancestors in the same container see the same files, by which it may be
+/// found when the process is gone.
+fn hash(context: &Context<'_>) -> Result<HashText, NoHash> {
+    const RELATIVES: usize = 3;
+    let process = context.process;
+    let relatives = context
+        .processes
+        .ancestors(process)
+        .filter(|ancestor| ancestor.container == process.container);
+    context.hashes.of(process, relatives.take(RELATIVES))
 }
 
 /// The arguments, joined by spaces.

@@ -271,7 +271,7 @@ fn executable(directory: &OwnedFd) -> Option<ExecutableFile> {
 }
 
 /// A device number as the kernel encodes it internally.
-fn kernel_device(device: u64) -> u32 {
+pub(super) fn kernel_device(device: u64) -> u32 {
     (rustix::fs::major(device) << 20) | (rustix::fs::minor(device) & 0xf_ffff)
 }
 

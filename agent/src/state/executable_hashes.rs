@@ -1,0 +1,349 @@
+//! SHA-256 of the files that processes run.
+//!
+//! A hash is computed when a rule or an output asks for it. The file may be large, or on a file system
+//! that never answers, so threads beside the matching thread read it, and are waited for only so long;
+//! what they find late is there for the next event. What is hashed is checked to be the file that was
+//! run: a path alone could lead to another by now.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use foldhash::fast::RandomState;
+use rustix::fs::{
+    FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, open, openat2, statx,
+};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::process::Process;
+use crate::event::{ExecutableFile, Pid};
+
+/// Larger files are not hashed.
+const LARGEST: u64 = 256 * 1024 * 1024;
+/// How long the matching thread waits for a hash that is not known yet.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Files that are read at the same time; while so many take their time, others are not begun.
+const MOST_READERS: usize = 4;
+/// Hashes that are remembered.
+const REMEMBERED: usize = 4096;
+/// Bytes that are read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Why there is no hash.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum NoHash {
+    /// Nothing is known of the file.
+    #[error("the executable's file is not known: its start was not seen")]
+    UnknownFile,
+    /// Neither the process nor its path leads to the file any more.
+    #[error("the process is gone, and its path does not lead to the file that it ran")]
+    Gone,
+    /// The file was written to while it was read.
+    #[error("the file changed while it was read")]
+    Changed,
+    /// It is larger than what is hashed.
+    #[error("the file is larger than {} MiB", LARGEST / (1024 * 1024))]
+    TooLarge,
+    /// It could not be read to its end.
+    #[error("the file cannot be read")]
+    Unreadable,
+    /// Reading takes longer than an event can wait.
+    #[error("the file could not be read in time")]
+    Late,
+}
+
+/// A hash in hexadecimal digits.
+pub type HashText = [u8; 64];
+
+/// The content of a file, for as long as nobody changes it: a change, even one that sets the time of the
+/// content back, changes the time of the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Identity {
+    device: u32,
+    inode: u64,
+    mtime_ns: u64,
+    ctime_ns: u64,
+}
+
+/// The hashes that are known, and the threads that are computing others.
+#[derive(Debug)]
+pub struct ExecutableHashes {
+    proc_root: PathBuf,
+    patience: Duration,
+    inner: RefCell<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    known: HashMap<Identity, Result<HashText, NoHash>, RandomState>,
+    /// What is known, oldest first.
+    order: VecDeque<Identity>,
+    /// What threads are reading.
+    reading: Vec<Identity>,
+    sender: Sender<(Identity, Result<HashText, NoHash>)>,
+    answers: Receiver<(Identity, Result<HashText, NoHash>)>,
+    misses: u64,
+}
+
+impl ExecutableHashes {
+    /// None known; `proc_root` is a mount of the host's procfs.
+    pub fn new(proc_root: PathBuf) -> Self {
+        let (sender, answers) = channel();
+        Self {
+            proc_root,
+            patience: PATIENCE,
+            inner: RefCell::new(Inner {
+                known: HashMap::default(),
+                order: VecDeque::new(),
+                reading: Vec::new(),
+                sender,
+                answers,
+                misses: 0,
+            }),
+        }
+    }
+
+    /// The hash of what a process runs. `relatives` are processes that see the same files, for the case
+    /// that it is gone.
+    pub fn of<'p>(
+        &self,
+        process: &Process,
+        relatives: impl Iterator<Item = &'p Process>,
+    ) -> Result<HashText, NoHash> {
+        let mut inner = self.inner.borrow_mut();
+        let found = match &process.program.file {
+            Some(file) if file.inode != 0 => inner.find(Identity::of(file), self.patience, || {
+                let path = process.program.exe_path.as_deref();
+                Search {
+                    proc_root: self.proc_root.clone(),
+                    process: process.key.pid,
+                    relatives: relatives.map(|relative| relative.key.pid).collect(),
+                    path: path.map(|path| path.to_vec()).unwrap_or_default(),
+                }
+            }),
+            _ => Err(NoHash::UnknownFile),
+        };
+        inner.misses += u64::from(found.is_err());
+        found
+    }
+
+    /// How often there was no hash.
+    pub fn misses(&self) -> u64 {
+        self.inner.borrow().misses
+    }
+}
+
+impl Inner {
+    fn find(
+        &mut self,
+        wanted: Identity,
+        patience: Duration,
+        search: impl FnOnce() -> Search,
+    ) -> Result<HashText, NoHash> {
+        while let Ok((identity, outcome)) = self.answers.try_recv() {
+            self.note(identity, outcome);
+        }
+        if let Some(known) = self.known.get(&wanted) {
+            return *known;
+        }
+        if self.reading.contains(&wanted) || self.reading.len() >= MOST_READERS {
+            return Err(NoHash::Late);
+        }
+        let (search, sender) = (search(), self.sender.clone());
+        let started = thread::Builder::new()
+            .name("executable-hash".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                // Nobody waits any more only when the agent ends.
+                let _ended = sender.send((wanted, search.hash(&wanted)));
+            });
+        if let Err(problem) = started {
+            tracing::warn!(%problem, "cannot start a thread to hash an executable");
+            return Err(NoHash::Late);
+        }
+        self.reading.push(wanted);
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok((identity, outcome)) = self.answers.recv_timeout(left) else {
+                return Err(NoHash::Late);
+            };
+            self.note(identity, outcome);
+            if identity == wanted {
+                return outcome;
+            }
+        }
+    }
+
+    fn note(&mut self, identity: Identity, outcome: Result<HashText, NoHash>) {
+        self.reading.retain(|other| *other != identity);
+        match outcome {
+            Ok(_) | Err(NoHash::TooLarge) => {}
+            // Another process that runs it may be there next time.
+            Err(_) => return,
+        }
+        if self.known.insert(identity, outcome).is_none() {
+            self.order.push_back(identity);
+        }
+        while self.known.len() > REMEMBERED {
+            let Some(oldest) = self.order.pop_front() else {
+                return;
+            };
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+impl Identity {
+    fn of(file: &ExecutableFile) -> Self {
+        Self {
+            device: file.device,
+            inode: file.inode,
+            mtime_ns: file.mtime_ns,
+            ctime_ns: file.ctime_ns,
+        }
+    }
+
+    fn of_stat(stat: &Stat) -> Self {
+        let nanoseconds = |seconds: i64, rest: u64| {
+            u64::try_from(seconds)
+                .unwrap_or(0)
+                .saturating_mul(1_000_000_000)
+                .saturating_add(rest)
+        };
+        Self {
+            device: super::proc_reader::kernel_device(stat.st_dev),
+            inode: stat.st_ino,
+            mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+            ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// Whether both are one content. A file may be unlinked or renamed while it runs, which changes
+    /// the time of its status; it cannot be written to.
+    fn is_running(&self, other: &Self) -> bool {
+        (self.device, self.inode, self.mtime_ns) == (other.device, other.inode, other.mtime_ns)
+    }
+}
+
+/// Where the file may be found.
+#[derive(Debug)]
+struct Search {
+    proc_root: PathBuf,
+    process: Pid,
+    relatives: Vec<Pid>,
+    path: Vec<u8>,
+}
+
+impl Search {
+    fn hash(&self, wanted: &Identity) -> Result<HashText, NoHash> {
+        let file = self.find(wanted).ok_or(NoHash::Gone)?;
+        hash(&file)
+    }
+
+    /// The file, verified.
+    fn find(&self, wanted: &Identity) -> Option<File> {
+        let running = self.proc_root.join(format!("{}/exe", self.process));
+        if let Some(file) = open_verified(&running, |found| wanted.is_running(found)) {
+            return Some(file);
+        }
+        if self.path.first() != Some(&b'/') {
+            return None;
+        }
+        // The first process sees what the host sees.
+        let roots = self.relatives.iter().copied().chain([Pid(1)]);
+        roots
+            .map(|pid| self.proc_root.join(format!("{pid}/root")))
+            .find_map(|root| open_below(&root, &self.path, wanted))
+    }
+}
+
+/// Opens what a link of procfs stands for.
+fn open_verified(link: &Path, is_wanted: impl Fn(&Identity) -> bool) -> Option<File> {
+    // Not to be read yet: to open a device or a pipe does something to it.
+    let file = open(link, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    reopen(&file, is_wanted)
+}
+
+/// Opens a path in the root of another process, if it still leads to the file.
+fn open_below(root: &Path, path: &[u8], wanted: &Identity) -> Option<File> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let root = open(root, flags | OFlags::DIRECTORY, Mode::empty()).ok()?;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let file = openat2(root, path, flags, Mode::empty(), resolve).ok()?;
+    reopen(&file, |found| found == wanted)
+}
+
+/// Opens a file for reading that was opened without.
+fn reopen(file: &OwnedFd, is_wanted: impl Fn(&Identity) -> bool) -> Option<File> {
+    let stat = fstat(file).ok()?;
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    if !is_file || !is_wanted(&Identity::of_stat(&stat)) {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    open(path, flags, Mode::empty()).ok().map(File::from)
+}
+
+fn hash(mut file: &File) -> Result<HashText, NoHash> {
+    let before = content(file)?;
+    if before.size > LARGEST {
+        return Err(NoHash::TooLarge);
+    }
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut read: u64 = 0;
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => {
+                read += count as u64;
+                if read > LARGEST {
+                    return Err(NoHash::TooLarge);
+                }
+                hasher.update(chunk.get(..count).unwrap_or_default());
+            }
+            Err(problem) if problem.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(NoHash::Unreadable),
+        }
+    }
+    if content(file)? != before || read != before.size {
+        return Err(NoHash::Changed);
+    }
+    Ok(hexadecimal(hasher.finalize().as_slice()))
+}
+
+/// What changes with a file's content.
+#[derive(PartialEq, Eq)]
+struct Content {
+    size: u64,
+    mtime: (i64, u32),
+}
+
+fn content(file: impl AsFd) -> Result<Content, NoHash> {
+    let mask = StatxFlags::SIZE | StatxFlags::MTIME;
+    let found = statx(file, "", rustix::fs::AtFlags::EMPTY_PATH, mask);
+    let found = found.map_err(|_| NoHash::Unreadable)?;
+    Ok(Content {
+        size: found.stx_size,
+        mtime: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> HashText {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'0'; 64];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
+}
