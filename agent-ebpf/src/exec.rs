@@ -4,16 +4,14 @@
 //! program is in place: memory, credentials, name and thread ids are the new ones, and nothing of
 //! it has run yet. A failed exec passes only the syscall's exit.
 
-use agent_ebpf::{
-    ABSENT, ExecPart, MAX_ARGS, MAX_ENV, RecordKind, SectionTag,
-};
+use agent_ebpf::{ABSENT, ExecPart, MAX_ARGS, MAX_ENV, RecordKind, SectionTag};
 use aya_ebpf::macros::{raw_tracepoint, tracepoint};
 use aya_ebpf::programs::{RawTracePointContext, TracePointContext};
 
 use crate::cgroup::{cgroup_of, cgroup_path_section};
 use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
-use crate::overlay::layer_of;
 use crate::open::{SYSCALL_RESULT, syscall_result};
+use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
 use crate::task::{UPID_SIZE, is_agent, write_header};

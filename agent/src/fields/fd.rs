@@ -223,9 +223,7 @@ fn in_container<'c>(context: &Context<'c>, name: Value<'c>) -> Option<Value<'c>>
 /// Whether the opened file is in this layer of an overlay.
 fn in_layer<'c>(context: &Context<'c>, layer: OverlayLayer) -> Option<Value<'c>> {
     match subject(context)? {
-        Subject::Opened(open) if succeeded(context) => {
-            Some(Value::Bool(open.layer == Some(layer)))
-        }
+        Subject::Opened(open) if succeeded(context) => Some(Value::Bool(open.layer == Some(layer))),
         _ => None,
     }
 }
