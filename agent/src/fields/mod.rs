@@ -20,6 +20,8 @@ mod parameter;
 mod path_text;
 mod proc;
 pub mod registry;
+#[cfg(test)]
+mod tests;
 mod user;
 mod value;
 
