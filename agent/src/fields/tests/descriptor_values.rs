@@ -81,7 +81,7 @@ pub(super) fn received(name: &str, object: Object<'static>) -> Event<'static> {
     call(
         name,
         12,
-        Call {
+        &Call {
             arguments: [3, 0x7fff, 4096, 0, 0, 0],
             buffer: Some(text(b"hello")),
             object: Some(object),
@@ -113,7 +113,7 @@ pub(super) fn accepted() -> Event<'static> {
     call(
         "accept4",
         8,
-        Call {
+        &Call {
             object: Some(object),
             ..Call::default()
         },
@@ -279,8 +279,8 @@ fn paths(of: &mut impl FnMut(&Event<'static>, &[(&'static str, &str)])) {
         call(
             name,
             result,
-            Call {
-                paths: [relative(b"a"), relative(b"/b/../c")],
+            &Call {
+                paths: [Some(relative(b"a")), Some(relative(b"/b/../c"))],
                 ..Call::default()
             },
         )
@@ -308,9 +308,9 @@ fn paths(of: &mut impl FnMut(&Event<'static>, &[(&'static str, &str)])) {
     let removed = call(
         "unlinkat",
         0,
-        Call {
+        &Call {
             arguments: [7, 0, 0, 0, 0, 0],
-            paths: [relative(b"x"), None],
+            paths: [Some(relative(b"x")), None],
             ..Call::default()
         },
     );
@@ -328,8 +328,8 @@ fn paths(of: &mut impl FnMut(&Event<'static>, &[(&'static str, &str)])) {
     let linked = call(
         "symlink",
         0,
-        Call {
-            paths: [relative(b"dir/new"), None],
+        &Call {
+            paths: [Some(relative(b"dir/new")), None],
             texts: [Some(text(b"../old")), None, None],
             ..Call::default()
         },

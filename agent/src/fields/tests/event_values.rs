@@ -172,7 +172,7 @@ pub(super) fn cases() -> Vec<Case> {
         &[("evt.is_syslog", "true"), ("evt.category", "IPC")],
     );
     of(
-        &call("poll", 1, Call::default()),
+        &call("poll", 1, &Call::default()),
         &[("evt.is_wait", "true"), ("evt.is_io", "false")],
     );
     let no_entry = event(
@@ -197,9 +197,9 @@ pub(super) fn cases() -> Vec<Case> {
         ],
     );
     of(&accepted(), &[("evt.count.error.net", "0")]);
-    let no_memory = call("munmap", -i64::from(libc::ENOMEM), Call::default());
+    let no_memory = call("munmap", -i64::from(libc::ENOMEM), &Call::default());
     of(&no_memory, &[("evt.count.error.memory", "1")]);
-    let not_allowed = call("kill", -i64::from(libc::EPERM), Call::default());
+    let not_allowed = call("kill", -i64::from(libc::EPERM), &Call::default());
     of(
         &not_allowed,
         &[("evt.count.error.other", "1"), ("evt.category", "signal")],
@@ -207,8 +207,8 @@ pub(super) fn cases() -> Vec<Case> {
     let renamed = call(
         "renameat2",
         0,
-        Call {
-            paths: [relative(b"a"), relative(b"../b")],
+        &Call {
+            paths: [Some(relative(b"a")), Some(relative(b"../b"))],
             ..Call::default()
         },
     );

@@ -17,7 +17,7 @@ fn with_arguments(name: &str, arguments: [u64; 6]) -> Event<'static> {
     call(
         name,
         0,
-        Call {
+        &Call {
             arguments,
             ..Call::default()
         },
@@ -29,18 +29,18 @@ const ONE_AND_A_HALF: &[u8; 16] = b"\x01\0\0\0\0\0\0\0\x00\x65\xcd\x1d\0\0\0\0";
 
 #[rustfmt::skip] // A row each.
 fn rows() -> Vec<Shown> {
-    let of_path = Call { paths: [relative(b"./x"), None], arguments: [0, 0o644, 0, 0, 0, 0], ..Call::default() };
+    let of_path = Call { paths: [Some(relative(b"./x")), None], arguments: [0, 0o644, 0, 0, 0, 0], ..Call::default() };
     let sleep = Call { memory: [Some(ONE_AND_A_HALF), None, None], ..Call::default() };
     let operations = Call { memory: [Some(b"\x02\0\xff\xff\0\x10\0\0\0\0\0\0"), None, None], ..Call::default() };
     let bound = Call { address: Some(SocketAddress::Inet([127, 0, 0, 1].into(), 80)), ..Call::default() };
     let bound_by_name = Call { address: Some(SocketAddress::Unix(text(b"\0abstract"))), ..Call::default() };
     let bound_to_other = Call { address: Some(SocketAddress::Other(17)), ..Call::default() };
-    let mounted = Call { texts: [Some(text(b"/dev/sda1")), Some(text(b"ext4")), None], paths: [relative(b"mnt"), None], ..Call::default() };
+    let mounted = Call { texts: [Some(text(b"/dev/sda1")), Some(text(b"ext4")), None], paths: [Some(relative(b"mnt")), None], ..Call::default() };
     vec![
         // Kind::Outcome
-        (call("chmod", -2, Call::default()), "res", "ENOENT", "-2"),
-        (call("chmod", 0, Call::default()), "res", "0", "0"),
-        (call("chmod", -4000, Call::default()), "res", "-4000", "-4000"),
+        (call("chmod", -2, &Call::default()), "res", "ENOENT", "-2"),
+        (call("chmod", 0, &Call::default()), "res", "0", "0"),
+        (call("chmod", -4000, &Call::default()), "res", "-4000", "-4000"),
         (event("procexit", 0, Payload::Exit(Exit { status: 0x8b })), "status", "139", "139"),
         (event("procexit", 0, Payload::Exit(Exit { status: 0x8b })), "sig", "11", "11"),
         (event("procexit", 0, Payload::Exit(Exit { status: 0x8b })), "core", "1", "1"),
@@ -67,15 +67,15 @@ fn rows() -> Vec<Shown> {
         (with_arguments("setgid", [100, 0, 0, 0, 0, 0]), "gid", "staff", "100"),
         (with_arguments("setgid", [101, 0, 0, 0, 0, 0]), "gid", "<NA>", "101"),
         // Kind::Text
-        (call("mount", 0, mounted.clone()), "dev", "/dev/sda1", "/dev/sda1"),
-        (call("mount", 0, mounted.clone()), "type", "ext4", "ext4"),
+        (call("mount", 0, &mounted), "dev", "/dev/sda1", "/dev/sda1"),
+        (call("mount", 0, &mounted), "type", "ext4", "ext4"),
         // Kind::Path: absolute
-        (call("chmod", 0, of_path.clone()), "filename", "/home/u/x", "./x"),
-        (call("mount", 0, mounted), "dir", "/home/u/mnt", "mnt"),
+        (call("chmod", 0, &of_path), "filename", "/home/u/x", "./x"),
+        (call("mount", 0, &mounted), "dir", "/home/u/mnt", "mnt"),
         (opened(), "name", "/home/u/link", "link"),
         // Kind::Bytes
         (received("read", Object::File(regular())), "data", "hello", "hello"),
-        (call("read", 0, Call::default()), "data", NONE, NONE),
+        (call("read", 0, &Call::default()), "data", NONE, NONE),
         // Kind::Unsigned
         (with_arguments("read", [0, 0, 4096, 0, 0, 0]), "size", "4096", "4096"),
         (with_arguments("mkdir", [0, 0o755, 0, 0, 0, 0]), "mode", "1ed", "493"),
@@ -84,27 +84,27 @@ fn rows() -> Vec<Shown> {
         // Kind::Signed
         (with_arguments("listen", [0, 0xffff_ffff, 0, 0, 0, 0]), "backlog", "-1", "-1"),
         (with_arguments("epoll_wait", [0, 0, u64::MAX, 0, 0, 0]), "maxevents", "-1", "-1"),
-        (call("semop", 0, operations.clone()), "sem_op_0", "-1", "-1"),
-        (call("semop", 0, operations.clone()), "sem_num_0", "2", "2"),
+        (call("semop", 0, &operations), "sem_op_0", "-1", "-1"),
+        (call("semop", 0, &operations), "sem_num_0", "2", "2"),
         // Kind::Flags
-        (call("semop", 0, operations), "sem_flg_0", "SEM_UNDO", "4096"),
+        (call("semop", 0, &operations), "sem_flg_0", "SEM_UNDO", "4096"),
         (with_arguments("unshare", [0x1000_0000, 0, 0, 0, 0, 0]), "flags", "CLONE_NEWUSER", "268435456"),
         (opened(), "flags", "O_WRONLY|O_CREAT|O_TRUNC|O_F_CREATED", "577"),
         // Kind::Mode
-        (call("chmod", 0, of_path), "mode", "S_IROTH|S_IRGRP|S_IWUSR|S_IRUSR", "420"),
+        (call("chmod", 0, &of_path), "mode", "S_IROTH|S_IRGRP|S_IWUSR|S_IRUSR", "420"),
         // Kind::Enumeration: the number where it has no name
         (with_arguments("ptrace", [16, 0, 0, 0, 0, 0]), "request", "PTRACE_ATTACH", "16"),
         (with_arguments("ptrace", [9999, 0, 0, 0, 0, 0]), "request", "9999", "9999"),
         // Kind::Address
-        (call("bind", 0, bound), "addr", "127.0.0.1:80", "127.0.0.1:80"),
-        (call("bind", 0, bound_by_name), "addr", "@abstract", "@abstract"),
-        (call("bind", 0, bound_to_other), "addr", "AF_PACKET", "AF_PACKET"),
+        (call("bind", 0, &bound), "addr", "127.0.0.1:80", "127.0.0.1:80"),
+        (call("bind", 0, &bound_by_name), "addr", "@abstract", "@abstract"),
+        (call("bind", 0, &bound_to_other), "addr", "AF_PACKET", "AF_PACKET"),
         (connected(), "addr", "93.184.216.34:64999", "93.184.216.34:64999"),
         // Kind::Tuple
         (connected(), "tuple", "10.0.0.5:40001->93.184.216.34:64999", "10.0.0.5:40001->93.184.216.34:64999"),
         (received("recvfrom", socket(inet(), 1)), "tuple", "93.184.216.34:64999->10.0.0.5:40001", "93.184.216.34:64999->10.0.0.5:40001"),
         // Kind::Duration: ns
-        (call("nanosleep", 0, sleep), "interval", "1500000000", "1500000000"),
+        (call("nanosleep", 0, &sleep), "interval", "1500000000", "1500000000"),
         // Kind::Signal
         (with_arguments("kill", [1, 9, 0, 0, 0, 0]), "sig", "SIGKILL", "9"),
         (with_arguments("kill", [1, 0, 0, 0, 0, 0]), "sig", "0", "0"),

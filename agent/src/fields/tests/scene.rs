@@ -186,11 +186,11 @@ pub(super) fn strings(bytes: &'static [u8]) -> Strings<'static> {
 }
 
 /// A path of a call, relative to `/home/u`.
-pub(super) fn relative(path: &'static [u8]) -> Option<CallPath<'static>> {
-    Some(CallPath {
+pub(super) fn relative(path: &'static [u8]) -> CallPath<'static> {
+    CallPath {
         path: text(path),
         base: Some(components(b"\x01u\x04home")),
-    })
+    }
 }
 
 /// An event of the program: `payload`, under this name.
@@ -205,8 +205,8 @@ pub(super) fn event(name: &str, result: i64, payload: Payload<'static>) -> Event
     }
 }
 
-pub(super) fn call(name: &str, result: i64, call: Call<'static>) -> Event<'static> {
-    event(name, result, Payload::Call(call))
+pub(super) fn call(name: &str, result: i64, call: &Call<'static>) -> Event<'static> {
+    event(name, result, Payload::Call(*call))
 }
 
 /// The machine.
