@@ -347,3 +347,166 @@ fn hexadecimal(bytes: &[u8]) -> HashText {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// FIPS 180-2: of `abc`.
+    const OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn written(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
+        let path = folder.join(name);
+        let mut file = File::create(&path).unwrap();
+        file.write_all(content).unwrap();
+        path
+    }
+
+    fn identity(path: &Path) -> Identity {
+        Identity::of_stat(&rustix::fs::stat(path).unwrap())
+    }
+
+    /// The process is gone; ours sees the same files.
+    fn search(path: &Path) -> Search {
+        use std::os::unix::ffi::OsStrExt;
+        Search {
+            proc_root: "/proc".into(),
+            process: Pid(u32::MAX),
+            relatives: vec![Pid(std::process::id())],
+            path: path.as_os_str().as_bytes().to_vec(),
+        }
+    }
+
+    fn text(hash: Result<HashText, NoHash>) -> Result<String, NoHash> {
+        hash.map(|hash| String::from_utf8(hash.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_path_if_it_is_still_the_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "abc", b"abc");
+        let wanted = identity(&path);
+        assert_eq!(text(search(&path).hash(&wanted)), Ok(OF_ABC.to_owned()));
+        for other in [
+            Identity {
+                inode: wanted.inode + 1,
+                ..wanted
+            },
+            Identity {
+                device: wanted.device + 1,
+                ..wanted
+            },
+            Identity {
+                ctime_ns: wanted.ctime_ns - 1,
+                ..wanted
+            },
+        ] {
+            assert_eq!(search(&path).hash(&other), Err(NoHash::Gone), "{other:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(search(&path).hash(&wanted), Err(NoHash::Gone));
+    }
+
+    #[test]
+    fn a_link_to_the_file_leads_there_and_a_relative_path_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "abc", b"abc");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(search(&link).hash(&identity(&path)).is_ok());
+        assert_eq!(
+            search(Path::new("abc")).hash(&identity(&path)),
+            Err(NoHash::Gone)
+        );
+    }
+
+    #[test]
+    fn a_running_process_leads_to_its_file_whatever_its_path_says() {
+        let own = std::fs::canonicalize("/proc/self/exe").unwrap();
+        let search = Search {
+            process: Pid(std::process::id()),
+            relatives: Vec::new(),
+            ..search(Path::new("/nonexistent"))
+        };
+        // A link to the file was made or removed meanwhile.
+        let wanted = Identity {
+            ctime_ns: 1,
+            ..identity(&own)
+        };
+        assert!(search.hash(&wanted).is_ok());
+        let rewritten = Identity {
+            mtime_ns: 1,
+            ..wanted
+        };
+        assert_eq!(search.hash(&rewritten), Err(NoHash::Gone));
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_opened_and_what_is_too_large_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+        // SAFETY: the name is a string that ends with NUL.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        assert_eq!(search(&pipe).hash(&identity(&pipe)), Err(NoHash::Gone));
+        let large = written(folder.path(), "large", b"");
+        let file = File::options().write(true).open(&large).unwrap();
+        file.set_len(LARGEST + 1).unwrap();
+        assert_eq!(
+            search(&large).hash(&identity(&large)),
+            Err(NoHash::TooLarge)
+        );
+    }
+
+    fn hashes(patience: Duration) -> ExecutableHashes {
+        ExecutableHashes {
+            patience,
+            ..ExecutableHashes::new("/proc".into())
+        }
+    }
+
+    /// Longer than any machine takes.
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_hash_is_remembered_without_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "abc", b"abc");
+        let wanted = identity(&path);
+        let hashes = hashes(LONG);
+        let mut inner = hashes.inner.borrow_mut();
+        let first = inner.find(wanted, LONG, || search(&path));
+        std::fs::remove_file(&path).unwrap();
+        let second = inner.find(wanted, LONG, || unreachable!("it is known"));
+        assert_eq!(text(first), Ok(OF_ABC.to_owned()));
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn what_is_remembered_and_begun_is_bounded() {
+        let hashes = hashes(Duration::ZERO);
+        let mut inner = hashes.inner.borrow_mut();
+        let of = |number: usize| Identity {
+            device: 1,
+            inode: number as u64,
+            mtime_ns: 0,
+            ctime_ns: 0,
+        };
+        for number in 0..REMEMBERED + 10 {
+            inner.note(of(number), Ok([b'0'; 64]));
+        }
+        assert_eq!(inner.known.len(), REMEMBERED);
+        assert!(inner.known.contains_key(&of(REMEMBERED)));
+        assert!(!inner.known.contains_key(&of(0)));
+        // Readers that do not come back: nothing more is begun, and nobody waits.
+        inner.reading = (1..=MOST_READERS).map(of).collect();
+        let more = inner.find(of(usize::MAX), LONG, || unreachable!("nothing is begun"));
+        assert_eq!(more, Err(NoHash::Late));
+        // One comes back after all.
+        inner.sender.send((of(1), Err(NoHash::Gone))).unwrap();
+        let gone = inner.find(of(usize::MAX), LONG, || search(Path::new("/nonexistent")));
+        assert_eq!(gone, Err(NoHash::Gone));
+    }
+}
