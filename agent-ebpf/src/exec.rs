@@ -9,7 +9,7 @@ use aya_ebpf::macros::{raw_tracepoint, tracepoint};
 use aya_ebpf::programs::{RawTracePointContext, TracePointContext};
 
 use crate::cgroup::{cgroup_of, cgroup_path_section};
-use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Typed, Untyped, current_task, offset, user_registers};
 use crate::open::{SYSCALL_RESULT, syscall_result};
 use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};

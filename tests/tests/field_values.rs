@@ -1,5 +1,6 @@
 //! As many fields as a real event has, each compared with what procfs, the C library or the standard
 //! library says of the same thing.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
