@@ -1,4 +1,5 @@
 //! What a process runs: the content of its executable, and the interpreter behind a script.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
