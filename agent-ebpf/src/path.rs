@@ -1,6 +1,6 @@
 //! The path of a file from its dentries.
 
-use agent_ebpf::{MAX_COMPONENTS, SectionTag};
+use agent_ebpf::{ABSENT, MAX_COMPONENTS, MAX_WALK, SHORT_NAME_WORDS, SectionTag};
 
 use crate::kernel::{Typed, Untyped, offset};
 use crate::record_writer::{RecordWriter, WalkEnd};
@@ -44,17 +44,25 @@ impl KernelPath {
             mount: fs.follow(offset!(fs_root) + offset!(path_mnt)).untyped(),
             dentry: fs.follow(offset!(fs_root) + offset!(path_dentry)).untyped(),
         };
-        let known = writer.known_top();
-        if root.mount.0 == known[0] && root.dentry.0 == known[1] {
+        let whole = root.mount.containing_mount();
+        let parent = whole.follow(offset!(mount_parent));
+        let [mount, dentry, above] = writer.known_top();
+        if root.mount.0 == mount && root.dentry.0 == dentry && parent.0 == above {
             return root;
         }
-        let whole = root.mount.containing_mount();
-        let is_top = root.dentry == root.mount.follow(offset!(vfsmount_root))
-            && whole == whole.follow(offset!(mount_parent));
+        if root.dentry != root.mount.follow(offset!(vfsmount_root)) {
+            return Self::NONE;
+        }
+        // A system that came up from an initramfs has its root mounted over the root of that, which has
+        // nothing else to offer.
+        let above = parent.plus(offset!(mount_vfsmount));
+        let is_top = parent == whole
+            || (parent == parent.follow(offset!(mount_parent))
+                && whole.follow(offset!(mount_mountpoint)) == above.follow(offset!(vfsmount_root)));
         if !is_top {
             return Self::NONE;
         }
-        writer.remember_top([root.mount.0, root.dentry.0]);
+        writer.remember_top([root.mount.0, root.dentry.0, parent.0]);
         root
     }
 
@@ -88,8 +96,9 @@ impl KernelPath {
 /// `IS_ERR`: the highest addresses are error numbers.
 const FIRST_ERROR: u64 = -4095_i64 as u64;
 
-/// `d_parent` and `d_name` of a dentry follow each other in every kernel since 2.6.38 (they are
-/// what a path lookup touches), so that one read gets all three; the agent checks it at start.
+/// `d_parent`, `d_name`, `d_inode` and the room for a short name follow each other in every kernel since
+/// 2.6.38 (they are what a path lookup touches), so that one read gets them all; the agent checks it
+/// at start.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct DentryName {
@@ -97,6 +106,9 @@ struct DentryName {
     hash: u32,
     length: u32,
     name: u64,
+    inode: u64,
+    /// `d_shortname`, which is where `name` points if it fits; 32 bytes in kernels up to 6.9, 40 since.
+    short: [u64; SHORT_NAME_WORDS],
 }
 
 impl Untyped {
@@ -160,14 +172,20 @@ fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
             continue;
         }
         let name: DentryName = dentry.read(offset!(dentry_parent));
-        if name.name == 0 || !writer.has_room(256) {
+        if name.name == 0 || !writer.has_room(256) || writer.section_size() > MAX_WALK {
             return WalkEnd::Truncated;
         }
         if name.parent == dentry.0 && mount == root.mount {
             // The top of the file system that the root is in, above the root: outside of it.
             return WalkEnd::Detached;
         }
-        writer.component(name.name, name.length);
+        let is_short = name.name == dentry.plus(offset!(dentry_short_name)).0
+            && name.length < SHORT_NAME_WORDS as u32 * 8;
+        if is_short && offset!(dentry_short_name) != ABSENT {
+            writer.short_component(name.short, name.length);
+        } else {
+            writer.component(name.name, name.length);
+        }
         if name.parent == dentry.0 {
             // A root that is no mount's root: a memfd, or a file reached by its handle.
             return WalkEnd::Detached;

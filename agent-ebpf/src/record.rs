@@ -8,7 +8,7 @@ pub const WIRE_VERSION: u16 = 1;
 pub const ALIGNMENT: usize = 8;
 
 /// No record is longer: more than the sum of the largest sections of an exec (arguments 8 KiB,
-/// environment 4, path 4, twice 64 components of 255 bytes, 24 levels of cgroup) and of a call with two
+/// environment 4, path 4, twice [`MAX_WALK`], 24 levels of cgroup) and of a call with two
 /// paths, so that the write position never comes round. Also the mask (minus one) that bounds that
 /// position for the verifier.
 pub const MAX_RECORD: usize = 64 * 1024;
@@ -23,7 +23,14 @@ pub const MAX_ARGS: usize = 8192;
 pub const MAX_ENV: usize = 4096;
 
 /// Components of a path that a walk goes up; what is above is cut off and flagged.
-pub const MAX_COMPONENTS: u32 = 64;
+pub const MAX_COMPONENTS: u32 = 128;
+
+/// Bytes of components after which a walk ends too. A path of `PATH_MAX` bytes needs at most
+/// `PATH_MAX` and 15 for each component.
+pub const MAX_WALK: u64 = 16 * 1024;
+
+/// Words of a file's name that the kernel keeps in its directory entry.
+pub const SHORT_NAME_WORDS: usize = 4;
 
 /// Levels of a cgroup path that a walk goes up.
 pub const MAX_CGROUP_LEVELS: u32 = 24;

@@ -217,6 +217,38 @@ fn a_path_of_four_kilobytes() {
 }
 
 #[test]
+fn a_file_and_a_program_a_hundred_folders_deep() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let mut deep = folder.path().canonicalize().expect("it exists");
+    for level in 0..100 {
+        deep.push(format!("level{level}"));
+    }
+    fs::create_dir_all(&deep).expect("folders are made");
+    fs::write(deep.join("secret"), "x").expect("a file is written");
+    fs::copy("/bin/cat", deep.join("reader")).expect("a program is copied");
+    let agent = AgentBuilder::rules(&format!(
+        "{MARKER_RULE}- rule: Opened\n  desc: A test.\n  condition: >\n    evt.type in (open, openat) and \
+         fd.name startswith {start}/ and fd.name endswith /secret\n    and proc.exepath startswith {start}/ \
+         and proc.cwd startswith {start}/\n  output: opened %fd.name %proc.exepath %proc.cwd\n  priority: INFO\n",
+        start = folder.path().display()
+    ))
+    .start();
+    let status = Command::new("./reader")
+        .arg("secret")
+        .current_dir(&deep)
+        .stdout(Stdio::null())
+        .status()
+        .expect("it runs");
+    assert!(status.success());
+    let alerts = opened(&agent);
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    let whole = |name: &str| format!("{}{name}", deep.display());
+    assert_eq!(alerts[0].text("fd.name"), whole("/secret"));
+    assert_eq!(alerts[0].text("proc.exepath"), whole("/reader"));
+    assert_eq!(alerts[0].text("proc.cwd"), whole(""));
+}
+
+#[test]
 fn a_failed_open_is_seen_by_a_rule_that_asks() {
     let agent = AgentBuilder::rules(&rule(
         "evt.type = openat and fd.num = -1 and evt.res startswith E and fd.name endswith /not-there",

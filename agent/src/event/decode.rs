@@ -567,8 +567,16 @@ mod tests {
             &part,
             &[
                 (SectionTag::Path, 0, b"x"),
-                (SectionTag::Base, TRUNCATED, b"\x01a"),
-                (SectionTag::Opened, 0, b"\x01x\x01a"),
+                (
+                    SectionTag::Base,
+                    TRUNCATED,
+                    &KernelPath::components_of(&["a"]),
+                ),
+                (
+                    SectionTag::Opened,
+                    0,
+                    &KernelPath::components_of(&["x", "a"]),
+                ),
             ],
         )
     }

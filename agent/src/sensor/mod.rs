@@ -343,6 +343,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         stack_size: 16 * 1024,
         regs_size: kernel.regs_size,
         inode_size: kernel.inode_size,
+        pid_numbers_flexible: u32::from(kernel.pid_size <= kernel.offsets.pid_numbers),
         cgroup_v1_subsystem: kernel.cgroup_v1_subsystem,
         open_classes: options.wanted.open_classes(),
         connect_failed: u32::from(

@@ -83,9 +83,7 @@ fn event(origin: Origin, payload: Payload<'_>) -> Event<'_> {
 
 fn exec(table: &mut ProcessTable, origin: Origin, args: &str) {
     let name = origin.comm.as_bytes();
-    let mut path = vec![u8::try_from(name.len()).unwrap()];
-    path.extend(name);
-    path.extend(b"\x03bin");
+    let path = KernelPath::components_of(&[str::from_utf8(name).unwrap(), "bin"]);
     let exec = Exec {
         exe_path: Some(KernelPath {
             components: &path,
