@@ -703,8 +703,16 @@ mod tests {
             &[
                 (SectionTag::Path, 0, b"a"),
                 (SectionTag::SecondPath, TRUNCATED, b"b"),
-                (SectionTag::Base, 0, b"\x01u\x04home"),
-                (SectionTag::SecondBase, DETACHED, b"\x01x"),
+                (
+                    SectionTag::Base,
+                    0,
+                    &KernelPath::components_of(&["u", "home"]),
+                ),
+                (
+                    SectionTag::SecondBase,
+                    DETACHED,
+                    &KernelPath::components_of(&["x"]),
+                ),
                 (SectionTag::FirstText, 0, b"one"),
                 (SectionTag::SecondText, TRUNCATED, b"two"),
                 (SectionTag::ThirdText, UNREADABLE, b""),
@@ -714,7 +722,11 @@ mod tests {
                 (SectionTag::Buffer, TRUNCATED, b"data"),
                 (SectionTag::Address, 0, b"\x02\0\0\x50\x7f\0\0\x01"),
                 (SectionTag::Descriptor, 0, bytes_of(&descriptor)),
-                (SectionTag::DescriptorPath, 0, b"\x01f"),
+                (
+                    SectionTag::DescriptorPath,
+                    0,
+                    &KernelPath::components_of(&["f"]),
+                ),
                 // Of another kind of record: skipped.
                 (SectionTag::Env, 0, b"X=1"),
             ],

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Case;
-use super::scene::{NONE, call, components, event, relative, text};
+use super::scene::{NONE, call, event, kernel_path, relative, text};
 use crate::event::{Call, Connect, Event, File, Object, Open, OverlayLayer, Payload, Socket, Text};
 
 const TCP: u16 = 6;
@@ -18,8 +18,8 @@ pub(super) fn opened() -> Event<'static> {
         5,
         Payload::Open(Open {
             path: text(b"link"),
-            base: Some(components(b"\x01u\x04home")),
-            opened: Some(components(b"\x06secret\x03etc")),
+            base: Some(kernel_path("/home/u")),
+            opened: Some(kernel_path("/etc/secret")),
             flags: 0o1101,
             mode: 0o755,
             directory: HERE,
@@ -36,7 +36,7 @@ pub(super) fn opened() -> Event<'static> {
 /// A regular file that is open.
 pub(super) fn regular() -> File<'static> {
     File {
-        path: Some(components(b"\x03log\x03var")),
+        path: Some(kernel_path("/var/log")),
         inode_mode: 0o100_644,
         flags: 0,
         device: 9 << 20 | 2,
@@ -161,7 +161,7 @@ pub(super) fn cases() -> Vec<Case> {
         5,
         Payload::Open(Open {
             path: text(b"/bin"),
-            opened: Some(components(b"\x03bin\x03usr")),
+            opened: Some(kernel_path("/usr/bin")),
             inode_mode: 0o040_755,
             layer: Some(OverlayLayer::Lower),
             ..Open::default()

@@ -4,7 +4,7 @@ use super::Case;
 use super::descriptor_values::{
     accepted, connected, inet, opened, received, regular, socket, unix, written,
 };
-use super::scene::{Actor, NONE, call, components, event, relative, text};
+use super::scene::{Actor, NONE, call, event, kernel_path, relative, text};
 use crate::event::{Call, Connect, ExecFailed, Object, Open, Payload};
 
 /// Each with the event that it is read from.
@@ -113,7 +113,7 @@ pub(super) fn cases() -> Vec<Case> {
         4,
         Payload::Open(Open {
             path: text(b"/etc/hosts"),
-            opened: Some(components(b"\x05hosts\x03etc")),
+            opened: Some(kernel_path("/etc/hosts")),
             inode_mode: 0o100_644,
             ..Open::default()
         }),

@@ -14,9 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::scene::{NONE, NOW, SECOND, Scene};
 use self::untested::{Elsewhere, UNTESTED};
-use super::registry::{self, FieldType};
-use super::{View, extractor};
-use crate::event::Event;
+use super::registry::{self, ArgumentRule, FieldType};
+use super::{FieldArgument, FieldUse, View, extractor};
+use crate::event::{Event, Payload};
+use crate::rules::EventClass;
+use crate::rules::knowledge::Known;
 
 /// What a field has to say of an event.
 struct Case {
@@ -107,6 +109,68 @@ fn the_kernels_view_has_the_file_behind_the_link() {
         let found = scene.field(&descriptor_values::opened(), field, View::Kernel);
         assert_eq!(found, expected, "{field}");
     }
+}
+
+/// What is known of the event before its fields are asked for: by that, rules are filed, and events
+/// not recorded.
+fn class_of(event: &Event<'_>) -> EventClass {
+    match (event.origin.result, &event.payload) {
+        (None, _) => EventClass::Unknown,
+        (Some(..0), _) => EventClass::Failed,
+        (Some(_), Payload::Open(open)) if open.can_write() => EventClass::OpenedForWriting,
+        (Some(_), Payload::Open(_)) => EventClass::OpenedForReading,
+        (Some(_), _) => EventClass::Succeeded,
+    }
+}
+
+#[test]
+fn what_is_known_beforehand_is_what_the_fields_say() {
+    let scene = Scene::new();
+    let parameter = FieldUse {
+        name: "evt.arg",
+        argument: FieldArgument::Key("res".to_owned()),
+    };
+    let plain = registry::all()
+        .iter()
+        .filter(|field| field.argument != ArgumentRule::Required)
+        .map(|field| FieldUse {
+            name: field.name,
+            argument: FieldArgument::None,
+        });
+    let fields: Vec<FieldUse> = plain.chain([parameter]).collect();
+    let mut judged = 0;
+    let mut events: Vec<Event<'static>> = cases().into_iter().map(|case| case.event).collect();
+    events.dedup_by_key(|event| (event.event_type, event.origin.result));
+    for event in &events {
+        let knowledge = class_of(event).knowledge(event.event_type);
+        for field in &fields {
+            let written = match &field.argument {
+                FieldArgument::Key(name) => format!("{}.{name}", field.name),
+                _ => field.name.to_owned(),
+            };
+            for view in [View::Passed, View::Kernel] {
+                let found = scene.value(event, &written, view);
+                let agrees = match knowledge(field) {
+                    Known::Unknown => continue,
+                    Known::Missing => found == NONE,
+                    Known::Value(value) => found == scene::shown(&value),
+                    Known::Between(least, most) => found
+                        .parse()
+                        .is_ok_and(|number| (least..=most).contains(&number)),
+                    Known::ErrorName => found.starts_with(['E', '-']),
+                };
+                assert!(
+                    agrees,
+                    "{:?} {:?}: {written} is {found:?}, known is {:?}",
+                    event.event_type,
+                    event.origin.result,
+                    knowledge(field)
+                );
+                judged += 1;
+            }
+        }
+    }
+    assert!(judged > 500, "{judged}");
 }
 
 /// What a value is that nobody computed.

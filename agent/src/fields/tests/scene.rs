@@ -107,23 +107,20 @@ impl Actor {
     }
 
     fn exec(self) -> Exec<'static> {
-        let (exe, args): (&[u8], &[u8]) = match self {
-            Self::Init => (b"\x07systemd\x03lib", b"/sbin/init\0"),
-            Self::Shell => (b"\x04bash\x03bin\x03usr", b"-bash\0"),
-            Self::Script => (
-                b"\x07python3\x03bin\x03usr",
-                b"/usr/bin/python3\0../bin/make\0all\0",
-            ),
-            Self::Program => (b"\x03cat\x03bin\x03usr", b"cat\0-n\0/etc/passwd\0"),
-            Self::Memfd => (b"\x07memfd:x", b"x\0"),
+        let (exe, args): (&str, &[u8]) = match self {
+            Self::Init => ("/lib/systemd", b"/sbin/init\0"),
+            Self::Shell => ("/usr/bin/bash", b"-bash\0"),
+            Self::Script => ("/usr/bin/python3", b"/usr/bin/python3\0../bin/make\0all\0"),
+            Self::Program => ("/usr/bin/cat", b"cat\0-n\0/etc/passwd\0"),
+            Self::Memfd => ("/memfd:x", b"x\0"),
         };
         let mut exec = Exec {
             exe_path: Some(KernelPath {
                 detached: self == Self::Memfd,
-                ..components(exe)
+                ..kernel_path(exe)
             }),
             interpreted: self == Self::Script,
-            cwd: Some(components(b"\x01u\x04home")),
+            cwd: Some(kernel_path("/home/u")),
             filename: text(b"../bin/make"),
             args: strings(args),
             env: strings(match self {
@@ -164,9 +161,13 @@ impl Actor {
     }
 }
 
-pub(super) fn components(bytes: &'static [u8]) -> KernelPath<'static> {
+/// A path as the kernel side walked it.
+pub(super) fn kernel_path(path: &str) -> KernelPath<'static> {
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+    let leaf_first: Vec<&str> = names.into_iter().rev().collect();
     KernelPath {
-        components: bytes,
+        // Events of tests live as long as the tests.
+        components: KernelPath::components_of(&leaf_first).leak(),
         ..KernelPath::default()
     }
 }
@@ -189,7 +190,7 @@ pub(super) fn strings(bytes: &'static [u8]) -> Strings<'static> {
 pub(super) fn relative(path: &'static [u8]) -> CallPath<'static> {
     CallPath {
         path: text(path),
-        base: Some(components(b"\x01u\x04home")),
+        base: Some(kernel_path("/home/u")),
     }
 }
 
@@ -311,7 +312,7 @@ fn assert_type(field: &str, definition: &FieldDef, value: &Value<'_>) {
     );
 }
 
-fn shown(value: &Value<'_>) -> String {
+pub(super) fn shown(value: &Value<'_>) -> String {
     match value {
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::Int(number) => number.to_string(),
