@@ -14,6 +14,7 @@ use super::wanted::wanted_by;
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
 use crate::config::{Config, ConfigError, RuleMatching};
 use crate::event::Pid;
+use crate::heap;
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
 use crate::metrics::{
@@ -318,7 +319,7 @@ impl Watching {
                 pipeline.run()
             })
             .map_err(RunError::system("start the matching thread"))?;
-        give_back_memory();
+        heap::give_back();
         readiness.ready();
         super::say(&format!(
             "ready: {} rules, {} programs attached",
@@ -330,16 +331,6 @@ impl Watching {
             stop,
             thread,
         })
-    }
-}
-
-/// Returns to the system what reading the kernel's types and loading the programs left free in the
-/// heap: some 10 MB, which the allocator would keep.
-fn give_back_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: `malloc_trim` may be called at any time and touches only memory that is free.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

@@ -28,6 +28,7 @@ pub use ring::{Reader, RingUsage, StopHandle, Wake};
 pub use tracefs::TracefsError;
 
 use crate::event::Pid;
+use crate::heap;
 
 /// The programs, built for the BPF target by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf"));
@@ -196,6 +197,9 @@ impl Sensor {
             .map_max_entries(names::SCRATCH, u32::try_from(cpus).unwrap_or(u32::MAX))
             .load(OBJECT)
             .map_err(SensorError::Load)?;
+        // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
+        // ready, since the rings are mapped next.
+        heap::give_back();
 
         let mut attached = options.wanted.probes();
         if attached
