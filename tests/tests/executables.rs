@@ -157,3 +157,50 @@ fn a_script_has_an_interpreter_and_a_program_has_none() {
     assert!(alert.field("proc.interpreter").is_null());
     assert!(alert.field("proc.script").is_null());
 }
+
+#[test]
+fn programs_that_are_run_once_and_removed_have_the_right_hash_or_a_reason() {
+    const PROGRAMS: usize = 200;
+    let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{STARTED}")).start();
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let content = std::fs::read("/bin/true").expect("it is there");
+    let mut hashes = Vec::new();
+    for number in 0..PROGRAMS {
+        let program = folder.path().join(format!("program-{number}"));
+        let unique = [content.as_slice(), number.to_string().as_bytes()].concat();
+        std::fs::write(&program, unique).expect("it is written");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("it is ours");
+        hashes.push(hash_of(&program));
+    }
+    for number in 0..PROGRAMS {
+        let program = folder.path().join(format!("program-{number}"));
+        let status = Command::new(&program)
+            .arg(format!("wanted:{number}"))
+            .status();
+        assert!(status.expect("it runs").success());
+        // Every other one is removed at once.
+        if number % 2 == 0 {
+            std::fs::remove_file(&program).expect("it was there");
+        }
+    }
+    agent.settle();
+    let alerts = agent.alerts_where(|alert| alert.rule() == "Started");
+    assert_eq!(alerts.len(), PROGRAMS);
+    let mut found = [0, 0];
+    for alert in &alerts {
+        let (_, number) = alert.text("proc.args").split_once(':').expect("it is ours");
+        let number: usize = number.parse().expect("it is a number");
+        match alert.field("proc.exe_sha256").as_str() {
+            Some(hash) => {
+                assert_eq!(hash, hashes[number]);
+                found[number % 2] += 1;
+            }
+            None => assert!(!alert.text("proc.exe_sha256.missing").is_empty()),
+        }
+    }
+    let [removed, kept] = found;
+    println!("hashed: {kept} of 100 that were kept, {removed} of 100 that were removed at once");
+    // A file that is still there is found though the process is gone.
+    assert!(kept > 95, "{kept}");
+}

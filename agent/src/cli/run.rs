@@ -289,7 +289,7 @@ impl Watching {
             }
         }
         // Attached first, scanned then: a process that starts between is told by its event.
-        let hashes = ExecutableHashes::new(proc_root.clone());
+        let hashes = ExecutableHashes::new(config.host_root.clone());
         let mut processes = ProcessTable::new(config.process_table_size.get(), proc_root);
         let known = processes.scan();
         tracing::debug!("{known} processes were running");

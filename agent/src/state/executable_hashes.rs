@@ -19,6 +19,7 @@ use foldhash::fast::RandomState;
 use rustix::fs::{
     FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, open, openat2, statx,
 };
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -51,8 +52,10 @@ pub enum NoHash {
     /// It is larger than what is hashed.
     #[error("the file is larger than {} MiB", LARGEST / (1024 * 1024))]
     TooLarge,
-    /// It could not be read to its end.
-    #[error("the file cannot be read")]
+    /// The agent may not open it, or it could not be read to its end.
+    #[error(
+        "the file cannot be read: the agent lacks CAP_SYS_PTRACE or CAP_DAC_READ_SEARCH, or the disk fails"
+    )]
     Unreadable,
     /// Reading takes longer than an event can wait.
     #[error("the file could not be read in time")]
@@ -75,7 +78,7 @@ struct Identity {
 /// The hashes that are known, and the threads that are computing others.
 #[derive(Debug)]
 pub struct ExecutableHashes {
-    proc_root: PathBuf,
+    host_root: PathBuf,
     patience: Duration,
     inner: RefCell<Inner>,
 }
@@ -93,11 +96,11 @@ struct Inner {
 }
 
 impl ExecutableHashes {
-    /// None known; `proc_root` is a mount of the host's procfs.
-    pub fn new(proc_root: PathBuf) -> Self {
+    /// None known; `host_root` is the host's root directory: `/`, or where that is mounted.
+    pub fn new(host_root: PathBuf) -> Self {
         let (sender, answers) = channel();
         Self {
-            proc_root,
+            host_root,
             patience: PATIENCE,
             inner: RefCell::new(Inner {
                 known: HashMap::default(),
@@ -122,7 +125,7 @@ impl ExecutableHashes {
             Some(file) if file.inode != 0 => inner.find(Identity::of(file), self.patience, || {
                 let path = process.program.exe_path.as_deref();
                 Search {
-                    proc_root: self.proc_root.clone(),
+                    host_root: self.host_root.clone(),
                     process: process.key.pid,
                     relatives: relatives.map(|relative| relative.key.pid).collect(),
                     path: path.map(|path| path.to_vec()).unwrap_or_default(),
@@ -236,7 +239,7 @@ impl Identity {
 /// Where the file may be found.
 #[derive(Debug)]
 struct Search {
-    proc_root: PathBuf,
+    host_root: PathBuf,
     process: Pid,
     relatives: Vec<Pid>,
     path: Vec<u8>,
@@ -244,53 +247,66 @@ struct Search {
 
 impl Search {
     fn hash(&self, wanted: &Identity) -> Result<HashText, NoHash> {
-        let file = self.find(wanted).ok_or(NoHash::Gone)?;
-        hash(&file)
+        hash(&self.find(wanted)?)
     }
 
     /// The file, verified.
-    fn find(&self, wanted: &Identity) -> Option<File> {
-        let running = self.proc_root.join(format!("{}/exe", self.process));
-        if let Some(file) = open_verified(&running, |found| wanted.is_running(found)) {
-            return Some(file);
-        }
+    fn find(&self, wanted: &Identity) -> Result<File, NoHash> {
+        let running = self.host_root.join(format!("proc/{}/exe", self.process));
+        let mut problem = match open_verified(&running, |found| wanted.is_running(found)) {
+            Err(problem) => problem,
+            found => return found,
+        };
         if self.path.first() != Some(&b'/') {
-            return None;
+            return Err(problem);
         }
-        // The first process sees what the host sees.
-        let roots = self.relatives.iter().copied().chain([Pid(1)]);
-        roots
-            .map(|pid| self.proc_root.join(format!("{pid}/root")))
-            .find_map(|root| open_below(&root, &self.path, wanted))
+        let relatives = self.relatives.iter();
+        let roots = relatives.map(|pid| self.host_root.join(format!("proc/{pid}/root")));
+        for root in roots.chain([self.host_root.clone()]) {
+            match open_below(&root, &self.path, wanted) {
+                // That the process is gone says less than that its file is there and closed to us.
+                Err(NoHash::Gone) => {}
+                Err(other) => problem = other,
+                found => return found,
+            }
+        }
+        Err(problem)
     }
 }
 
 /// Opens what a link of procfs stands for.
-fn open_verified(link: &Path, is_wanted: impl Fn(&Identity) -> bool) -> Option<File> {
+fn open_verified(link: &Path, is_wanted: impl Fn(&Identity) -> bool) -> Result<File, NoHash> {
     // Not to be read yet: to open a device or a pipe does something to it.
-    let file = open(link, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let file = open(link, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let file = file.map_err(|error| match error {
+        Errno::ACCESS | Errno::PERM => NoHash::Unreadable,
+        _ => NoHash::Gone,
+    })?;
     reopen(&file, is_wanted)
 }
 
-/// Opens a path in the root of another process, if it still leads to the file.
-fn open_below(root: &Path, path: &[u8], wanted: &Identity) -> Option<File> {
+/// Opens a path below a root directory, if it still leads to the file.
+fn open_below(root: &Path, path: &[u8], wanted: &Identity) -> Result<File, NoHash> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let root = open(root, flags | OFlags::DIRECTORY, Mode::empty()).ok()?;
+    let root = open(root, flags | OFlags::DIRECTORY, Mode::empty());
+    let root = root.map_err(|_| NoHash::Gone)?;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let file = openat2(root, path, flags, Mode::empty(), resolve).ok()?;
+    let file = openat2(root, path, flags, Mode::empty(), resolve);
+    let file = file.map_err(|_| NoHash::Gone)?;
     reopen(&file, |found| found == wanted)
 }
 
 /// Opens a file for reading that was opened without.
-fn reopen(file: &OwnedFd, is_wanted: impl Fn(&Identity) -> bool) -> Option<File> {
-    let stat = fstat(file).ok()?;
+fn reopen(file: &OwnedFd, is_wanted: impl Fn(&Identity) -> bool) -> Result<File, NoHash> {
+    let stat = fstat(file).map_err(|_| NoHash::Gone)?;
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     if !is_file || !is_wanted(&Identity::of_stat(&stat)) {
-        return None;
+        return Err(NoHash::Gone);
     }
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    open(path, flags, Mode::empty()).ok().map(File::from)
+    let opened = open(path, flags, Mode::empty());
+    opened.map(File::from).map_err(|_| NoHash::Unreadable)
 }
 
 fn hash(mut file: &File) -> Result<HashText, NoHash> {
@@ -372,7 +388,7 @@ mod tests {
     fn search(path: &Path) -> Search {
         use std::os::unix::ffi::OsStrExt;
         Search {
-            proc_root: "/proc".into(),
+            host_root: "/".into(),
             process: Pid(u32::MAX),
             relatives: vec![Pid(std::process::id())],
             path: path.as_os_str().as_bytes().to_vec(),
@@ -463,7 +479,7 @@ mod tests {
     fn hashes(patience: Duration) -> ExecutableHashes {
         ExecutableHashes {
             patience,
-            ..ExecutableHashes::new("/proc".into())
+            ..ExecutableHashes::new("/".into())
         }
     }
 

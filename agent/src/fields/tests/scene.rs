@@ -229,15 +229,14 @@ impl Scene {
         let mut users = Users::new(root.path());
         users.refresh(BootTime(NOW)).unwrap();
         // There is no procfs: what is known is what the events told.
-        let proc_root = root.path().join("proc");
-        let mut processes = ProcessTable::new(1000, proc_root.clone());
+        let mut processes = ProcessTable::new(1000, root.path().join("proc"));
         for actor in Actor::ALL {
             processes.apply(&actor.started());
         }
         Self {
             processes,
             users,
-            hashes: ExecutableHashes::new(proc_root),
+            hashes: ExecutableHashes::new(root.path().into()),
             static_fields: [("cluster".to_owned(), "prod".to_owned())].into(),
         }
     }
