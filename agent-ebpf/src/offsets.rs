@@ -122,6 +122,7 @@ offsets! {
     mm_env_start: "mm_struct" ["env_start"] Required;
     mm_env_end: "mm_struct" ["env_end"] Required;
     bprm_file: "linux_binprm" ["file"] Required;
+    bprm_interpreter: "linux_binprm" ["interp"] Required;
     bprm_filename: "linux_binprm" ["filename"] Required;
     fs_root: "fs_struct" ["root"] Required;
     fs_pwd: "fs_struct" ["pwd"] Required;

@@ -10,6 +10,7 @@ use aya_ebpf::programs::TracePointContext;
 
 use crate::descriptor::file_of;
 use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
@@ -170,9 +171,9 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
             (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
             if setting!(open_inode) == 1 {
                 (*part).inode = inode.read(offset!(inode_number));
-                (*part).device = inode
-                    .follow(offset!(inode_superblock))
-                    .read(offset!(superblock_device));
+                let superblock = inode.follow(offset!(inode_superblock));
+                (*part).device = superblock.read(offset!(superblock_device));
+                (*part).layer = layer_of(inode, superblock);
             }
         }
     }

@@ -190,6 +190,10 @@ pub struct ExecPart {
     pub namespace_start: u64,
     /// How deep its user namespace is; 0 for the initial one.
     pub user_namespace_level: u32,
+    /// `s_dev` of the executable's file system.
+    pub device: u32,
+    /// 1 if the kernel ran an interpreter in place of the file that was passed, as for a script.
+    pub interpreted: u32,
     /// Zero.
     pub reserved: u32,
 }
@@ -251,8 +255,8 @@ pub struct OpenPart {
     pub directory: i32,
     /// `openat2`'s `resolve`, of which 32 bits have a meaning.
     pub resolve: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// [`LAYER_NONE`], [`LAYER_UPPER`] or [`LAYER_LOWER`]; asked for with the inode.
+    pub layer: u32,
 }
 
 /// The fixed part of [`RecordKind::Connect`].

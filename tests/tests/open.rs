@@ -116,7 +116,7 @@ fn a_symlink_does_not_hide_the_file_behind_it() {
     assert_eq!(alerts.len(), 1, "{alerts:#?}");
     assert_eq!(alerts[0].text("fd.name"), link.to_str().expect("UTF-8"));
     assert_eq!(
-        alerts[0].text("fd.name.resolved"),
+        alerts[0].text("fd.resolved_name"),
         secret.to_str().expect("UTF-8")
     );
 }
@@ -181,7 +181,7 @@ fn a_path_that_changes_during_the_call_is_judged_by_what_was_opened() {
     let by_kernel = opened(&agent)
         .iter()
         .filter(|alert| {
-            let resolved = alert.text("fd.name.resolved");
+            let resolved = alert.text("fd.resolved_name");
             let name = if resolved.is_empty() {
                 alert.text("fd.name")
             } else {

@@ -24,7 +24,7 @@ use crate::metrics::{
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
 use crate::sensor::{self, Reader, Sensor, SensorError};
-use crate::state::{ProcessTable, Users, host_names};
+use crate::state::{ExecutableHashes, ProcessTable, Users, host_names};
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
 const FLUSH_TIME: Duration = Duration::from_millis(500);
@@ -289,6 +289,7 @@ impl Watching {
             }
         }
         // Attached first, scanned then: a process that starts between is told by its event.
+        let hashes = ExecutableHashes::new(config.host_root.clone());
         let mut processes = ProcessTable::new(config.process_table_size.get(), proc_root);
         let known = processes.scan();
         tracing::debug!("{known} processes were running");
@@ -300,6 +301,7 @@ impl Watching {
             reader,
             program: Arc::clone(program),
             processes,
+            hashes,
             users: Users::new(&config.host_root),
             alerts: alerts.sender(),
             counters: metrics.hot(),
@@ -367,6 +369,7 @@ fn export(
         let of_ours = [
             ("undecodable", &of_pipeline.undecodable),
             ("process_memory_unread", &of_pipeline.abandoned_reads),
+            ("executable_not_hashed", &of_pipeline.missing_hashes),
         ]
         .map(|(cause, counter)| Sample::count([cause.to_owned()], counter.get()));
         match drops.read() {

@@ -29,12 +29,14 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
     }
 }
 
-/// Whether a field is computed from the inode's number or device.
+/// Whether a field is computed from the inode's number, device or layer.
 fn asks_for_inode(field: &FieldUse) -> bool {
     match (field.name, &field.argument) {
-        ("fd.dev" | "fd.dev.major" | "fd.dev.minor" | "fd.ino" | "evt.args" | "evt.info", _) => {
-            true
-        }
+        (
+            "fd.dev" | "fd.dev.major" | "fd.dev.minor" | "fd.ino" | "fd.is_upper_layer"
+            | "fd.is_lower_layer" | "evt.args" | "evt.info",
+            _,
+        ) => true,
         ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "dev" || name == "ino",
         ("evt.arg", FieldArgument::Index(_)) => true,
         _ => false,
