@@ -15,8 +15,9 @@ pub struct Process {
     pub key: ProcessKey,
     /// Its parent now (after re-parenting: the reaper). Pid 0 for none.
     pub parent: ProcessKey,
-    /// The name that the program had when it was started or the process was created. A name that
-    /// the process gave to itself since is only in the event's header.
+    /// The name that the program had when it was started, by this process or the ancestor that it
+    /// was forked from; if that was not seen, the name at the first sight of it. A name that a
+    /// process gave to itself is only in the event's header.
     pub comm: Comm,
     /// What it runs. A child shares its parent's until it starts a program itself.
     pub program: Arc<Program>,

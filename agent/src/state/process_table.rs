@@ -492,7 +492,9 @@ impl ProcessTable {
         let mut child = self.processes[slot].clone();
         child.key = fork.child;
         child.parent = fork.child_parent;
-        child.comm = origin.comm;
+        if child.source == Source::Degraded {
+            child.comm = origin.comm;
+        }
         child.ids.vpid = fork.child_vpid;
         if fork.child_vpid == Pid(1) {
             child.namespace_start = Some(fork.child.start());
@@ -511,7 +513,8 @@ impl ProcessTable {
             // parent's program the better answer.
             if known.source == Source::Degraded && child.source != Source::Degraded {
                 child.parent = known.parent;
-                if known.comm == child.comm
+                // The kernel gives a child the name that its parent's thread has.
+                if known.comm == origin.comm
                     && let Some(&slot) = self.index.get(&fork.child)
                 {
                     self.processes[slot] = child;

@@ -370,6 +370,26 @@ fn a_process_that_renames_itself_stays_what_it_is() {
 }
 
 #[test]
+fn a_child_does_not_have_the_name_that_its_parent_gave_itself() {
+    let mut table = Proc::new().table();
+    let (init, shell) = init_and_shell(&mut table);
+    let (child, grandchild) = (key(101, 2000), key(102, 2010));
+    fork(&mut table, origin(shell, init, "dpkg", 2000), child);
+    fork(&mut table, origin(child, shell, "dpkg", 2010), grandchild);
+    for (process, parent) in [(child, shell), (grandchild, child)] {
+        let found = table.process_of(&origin(process, parent, "dpkg", 2020));
+        assert_eq!(found.process.comm.as_bytes(), b"bash");
+    }
+    // Where an event of the child comes first, too.
+    let early = key(103, 2030);
+    table.process_of(&origin(early, shell, "dpkg", 2031));
+    fork(&mut table, origin(shell, init, "dpkg", 2030), early);
+    let found = table.get(early).unwrap();
+    assert_eq!(found.comm.as_bytes(), b"bash");
+    assert_eq!(exe_path(found), Some("/bin/bash"));
+}
+
+#[test]
 fn after_a_loss_each_process_is_compared_once() {
     let proc = Proc::new();
     let mut table = proc.table();
