@@ -110,6 +110,9 @@ pub struct Header {
     pub parent_start_time: u64,
     /// The cgroup's id; see [`CGROUP_V1`].
     pub cgroup: u64,
+    /// How many programs the process and its ancestors have started, one after the other: each exec
+    /// adds one, and a child begins with its parent's number.
+    pub exec_id: u64,
     /// The system call's return value.
     pub result: i64,
     /// Number of the system call the thread is in.

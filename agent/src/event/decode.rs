@@ -201,6 +201,7 @@ fn origin(header: &Header) -> Origin {
         loginuid: Uid(header.loginuid),
         tty: header.tty,
         cgroup: CgroupId(header.cgroup),
+        exec_id: header.exec_id,
         comm: Comm::from_kernel(header.comm),
         cpu: header.cpu,
         result: (header.flags & HAS_RESULT != 0).then_some(header.result),

@@ -41,6 +41,8 @@ pub struct Process {
     pub exited: Option<BootTime>,
     /// When its last event was.
     pub(super) last_seen: BootTime,
+    /// [`Origin::exec_id`] of what it runs; `None` if that is only known from `/proc`.
+    pub(super) exec_id: Option<u64>,
     /// How many losses of events were known when this was last known to be right.
     pub(super) losses: u32,
 }

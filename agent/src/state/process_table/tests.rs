@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{CgroupCreated, Comm, EventType, Exit, Gid, Open, Text, Tid, Uid};
+use crate::event::{CgroupCreated, CgroupId, Comm, EventType, Exit, Gid, Open, Text, Tid, Uid};
 
 const ID: &str = "3f1c0a5be2d94c7786a1b0c9d8e7f60514233241506f7e8d9cabbac9d8e7f601";
 const MS: u64 = 1_000_000;
@@ -67,6 +67,7 @@ fn origin(process: ProcessKey, parent: ProcessKey, comm: &str, ms: u64) -> Origi
         loginuid: Uid::UNSET,
         tty: 0,
         cgroup: CgroupId(1),
+        exec_id: 1,
         comm: Comm::from_bytes(comm.as_bytes()),
         cpu: 0,
         result: None,
@@ -312,38 +313,72 @@ fn what_proc_does_not_have_is_asked_once() {
     assert_eq!(table.stats().degraded, 1);
 }
 
+/// The same, after so many more programs.
+fn after_execs(mut origin: Origin, execs: u64) -> Origin {
+    origin.exec_id += execs;
+    origin
+}
+
 #[test]
-fn a_lost_exec_is_found_by_the_name() {
+fn a_missed_exec_is_found_by_the_next_event() {
     let proc = Proc::new();
     let mut table = proc.table();
     let (init, shell) = init_and_shell(&mut table);
     proc.put(shell, 1, "python3", "/usr/bin/python3");
-    // As long as nothing was lost, its own name and what /proc has by now prove nothing.
-    let process = table
-        .process_of(&origin(shell, init, "python3", 1900))
-        .process;
-    assert_eq!(exe_path(process), Some("/bin/bash"));
+    // No exec was missed: its own name and what /proc has by now prove nothing, even after a loss.
     table.note_loss();
-    let process = table
-        .process_of(&origin(shell, init, "python3", 2000))
-        .process;
+    let seen = origin(shell, init, "python3", 1900);
+    assert_eq!(exe_path(table.process_of(&seen).process), Some("/bin/bash"));
+    let seen = after_execs(origin(shell, init, "python3", 2000), 1);
+    let process = table.process_of(&seen).process;
     assert_eq!(exe_path(process), Some("/usr/bin/python3"));
     assert_eq!(process.comm.as_bytes(), b"python3");
     assert_eq!(process.source, Source::Proc);
     assert_eq!(table.stats().repaired, 1);
+    // A late event of another thread, from before that exec.
+    table.process_of(&origin(shell, init, "bash", 1950));
+    assert_eq!(table.stats().proc_reads, 1);
 
-    // Another name, and the process is gone by now. Nothing was lost: it gave that to itself.
-    proc.remove(100);
-    let process = table.process_of(&origin(shell, init, "perl", 2100)).process;
-    assert_eq!(process.comm.as_bytes(), b"python3");
-    assert_eq!(exe_path(process), Some("/usr/bin/python3"));
+    // It is gone by now, or is another program yet again, whose exec is still to come.
+    for (execs, gone) in [(2, false), (3, true)] {
+        if gone {
+            proc.remove(100);
+        }
+        let seen = after_execs(origin(shell, init, "ruby", 2200), execs);
+        let process = table.process_of(&seen).process;
+        assert_eq!(process.source, Source::Degraded);
+        assert_eq!(process.comm.as_bytes(), b"ruby");
+        assert!(process.program.exe_path.is_none());
+    }
+}
 
-    // After a loss it may have been another program, and what it ran is not known.
-    table.note_loss();
-    let process = table.process_of(&origin(shell, init, "ruby", 2200)).process;
+#[test]
+fn a_missed_exec_is_found_by_another_thread_as_well() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, shell) = init_and_shell(&mut table);
+    proc.put(shell, 1, "java", "/usr/bin/java");
+    for (tid, path) in [(150, None), (151, Some("/usr/bin/java"))] {
+        if path.is_some() {
+            fs::create_dir_all(proc.0.path().join(format!("100/task/{tid}"))).unwrap();
+        }
+        let mut seen = after_execs(origin(shell, init, "worker", 2000), u64::from(tid));
+        seen.tid = Tid(tid);
+        assert_eq!(exe_path(table.process_of(&seen).process), path, "{tid}");
+    }
+}
+
+#[test]
+fn an_unknown_process_that_changed_since_is_not_taken_for_what_it_is_now() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, unknown) = (key(1, 0), key(300, 1000));
+    proc.put(unknown, 1, "dpkg", "/usr/bin/dpkg");
+    let process = table
+        .process_of(&origin(unknown, init, "evil", 2000))
+        .process;
     assert_eq!(process.source, Source::Degraded);
-    assert_eq!(process.comm.as_bytes(), b"ruby");
-    assert!(process.program.exe_path.is_none());
+    assert!(process.program.exe_path.is_none() && process.exited.is_none());
 }
 
 #[test]
@@ -390,17 +425,34 @@ fn a_child_does_not_have_the_name_that_its_parent_gave_itself() {
 }
 
 #[test]
-fn after_a_loss_each_process_is_compared_once() {
+fn a_loss_changes_nothing_of_those_who_missed_no_exec() {
     let proc = Proc::new();
     let mut table = proc.table();
     let (init, shell) = init_and_shell(&mut table);
-    // The same file, so the name says nothing: busybox, or a script.
+    // Its arguments cannot be read, or are forged: no reason to forget what its exec told.
     proc.put(shell, 1, "bash", "/bin/bash");
-    table.note_loss();
     for ms in 2000..2010 {
+        table.note_loss();
         let process = table.process_of(&origin(shell, init, "bash", ms)).process;
         let args: Vec<&[u8]> = process.args().unwrap().collect();
-        assert_eq!(args, [&b"-v"[..]]);
+        assert_eq!(args, [&b"-i"[..]]);
+    }
+    assert_eq!(table.stats().proc_reads, 0);
+}
+
+#[test]
+fn after_a_loss_what_only_proc_told_is_compared_once() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, shell) = (key(1, 0), key(100, 1000));
+    proc.put(init, 0, "init", "/sbin/init");
+    proc.put(shell, 1, "bash", "/bin/bash");
+    table.scan();
+    proc.put(shell, 1, "nc", "/bin/nc");
+    table.note_loss();
+    for ms in 2000..2010 {
+        let process = table.process_of(&origin(shell, init, "nc", ms)).process;
+        assert_eq!(exe_path(process), Some("/bin/nc"));
     }
     assert_eq!(table.stats().proc_reads, 1);
 }
