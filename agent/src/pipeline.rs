@@ -39,6 +39,8 @@ pub struct PipelineGauges {
     pub processes: HotCounter,
     /// Processes pushed out of a full table.
     pub evictions: HotCounter,
+    /// Environments, arguments and paths of processes dropped for want of room.
+    pub dropped_texts: HotCounter,
     /// Events of an unknown process that /proc still knew.
     pub misses_in_proc: HotCounter,
     /// Events of an unknown process of which only the event's header is known.
@@ -181,6 +183,7 @@ impl State {
         let stats = self.processes.stats();
         self.gauges.processes.set(self.processes.len() as u64);
         self.gauges.evictions.set(stats.evictions);
+        self.gauges.dropped_texts.set(stats.dropped_texts);
         self.gauges.abandoned_reads.set(stats.abandoned_reads);
         self.gauges.misses_degraded.set(stats.degraded);
         self.gauges

@@ -47,6 +47,14 @@ pub const PROCESS_TABLE_EVICTIONS: Family = Family {
     labels: &[],
 };
 
+/// How many texts of processes were forgotten for want of room.
+pub const PROCESS_TABLE_DROPPED_TEXTS: Family = Family {
+    name: "peregrine_process_table_dropped_texts_total",
+    help: "Environments, arguments and paths of processes dropped because their memory was full.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
 /// How many look-ups did not find their process.
 pub const PROCESS_TABLE_MISSES: Family = Family {
     name: "peregrine_process_table_misses_total",

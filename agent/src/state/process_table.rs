@@ -9,6 +9,7 @@ mod eviction;
 mod lookup;
 #[cfg(test)]
 mod tests;
+mod text_limit;
 mod verify;
 
 use std::collections::{HashMap, VecDeque};
@@ -47,8 +48,10 @@ pub struct ProcessTableStats {
     pub repaired: u64,
     /// Processes whose exit was not seen.
     pub lost_exits: u64,
-    /// Processes dropped because the table, or the memory for its texts, was full.
+    /// Processes dropped because the table was full.
     pub evictions: u64,
+    /// Environments, arguments and paths dropped because the memory for them was full.
+    pub dropped_texts: u64,
 }
 
 /// The processes of the machine.
@@ -313,6 +316,7 @@ impl ProcessTable {
             }
             process.parent = known.parent;
             self.processes[slot] = process;
+            self.limit_texts();
             if self.processes[slot].parent != origin.parent {
                 self.set_parent(slot, origin.parent);
                 self.load_ancestors(origin.parent);

@@ -585,22 +585,62 @@ fn the_table_is_bounded_and_drops_the_ended_first() {
 }
 
 #[test]
-fn texts_are_bounded_and_shared() {
+fn texts_are_bounded_and_nobody_is_pushed_out_for_them() {
     let mut table = Proc::new().table();
-    table.text_limit = 20_000;
-    let (_, shell) = init_and_shell(&mut table);
-    for n in 0..500_u32 {
-        let args = format!("{n}\0{}\0", "x".repeat(900));
-        let ms = 2000 + u64::from(n);
-        exec(
+    table.text_limit = 60_000;
+    let (init, shell) = init_and_shell(&mut table);
+    let job = |n: u32| key(1000 + n, 2000 + u64::from(n));
+    // All are there first, then all start a program.
+    for n in 0..500 {
+        fork(
             &mut table,
-            origin(key(1000 + n, ms), shell, "job", ms),
-            &args,
+            origin(shell, init, "bash", 2000 + u64::from(n)),
+            job(n),
         );
     }
-    assert!(table.text_bytes() < 22_000, "{}", table.text_bytes());
-    assert!(table.stats().evictions > 0);
+    for n in 0..500 {
+        let args = format!("{n}\0{}\0", "x".repeat(900));
+        let by = origin(job(n), shell, "job", 3000 + u64::from(n));
+        exec(&mut table, by, &args);
+        assert!(table.text_bytes() <= 60_000, "{}", table.text_bytes());
+        let args = table.get(job(n)).unwrap().program.args.as_deref();
+        assert!(args.is_some(), "the one at hand keeps its own");
+    }
+    assert_eq!((table.len(), table.stats().evictions), (502, 0));
+    assert!(table.stats().dropped_texts > 0);
+    for process in table.iter().filter(|process| process.key.pid.0 >= 1000) {
+        assert_eq!(exe_path(process), Some("/bin/job"));
+    }
+    // The shell's few bytes were not worth it.
+    let shell = table.get(shell).unwrap();
+    assert_eq!(shell.exe(), Some(&b"-bash"[..]));
     table.assert_consistent();
+}
+
+#[test]
+fn those_who_share_a_program_still_do_without_its_texts() {
+    let mut table = Proc::new().table();
+    let (init, shell) = init_and_shell(&mut table);
+    exec(
+        &mut table,
+        origin(shell, init, "bash", 1500),
+        &"y".repeat(2000),
+    );
+    for n in 0..10 {
+        fork(
+            &mut table,
+            origin(shell, init, "bash", 1600),
+            key(200 + n, 1600),
+        );
+    }
+    table.pinned = ProcessKey::default();
+    table.text_limit = 1000;
+    table.limit_texts();
+    let shared = Arc::clone(&table.get(shell).unwrap().program);
+    assert!(shared.args.is_none() && shared.exe_path.is_some());
+    // Here, and in eleven processes.
+    assert_eq!(Arc::strong_count(&shared), 12);
+    assert!(table.text_bytes() < 1000);
 }
 
 #[test]
