@@ -290,13 +290,14 @@ impl ProcessTable {
         let program = Arc::new(self.program_of(exec));
         let cwd = exec.cwd.as_ref().map(|path| self.path_text(path));
         let container = match &exec.cgroup_path {
-            Some(path) => {
+            // Of a deep one the start is missing, and that is where the container is named.
+            Some(path) if !path.truncated => {
                 self.path.clear();
                 path.write_to(&mut self.path);
                 self.containers
                     .identity_for(origin.cgroup, Some(&self.path), origin.process.pid)
             }
-            None => self
+            _ => self
                 .containers
                 .identity_for(origin.cgroup, None, origin.process.pid),
         };

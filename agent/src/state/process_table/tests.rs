@@ -556,6 +556,29 @@ fn the_container_follows_the_cgroup() {
 }
 
 #[test]
+fn a_cgroup_path_without_its_start_says_nothing_of_the_container() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, inside) = (key(1, 0), key(300, 1000));
+    proc.put(inside, 1, "sh", "/bin/sh");
+    let cgroup = proc.0.path().join("300/cgroup");
+    fs::write(cgroup, format!("0::/docker/{ID}/a/b\n")).unwrap();
+    let mut origin = origin(inside, init, "sh", 2000);
+    origin.cgroup = CgroupId(77);
+    let exec = Exec {
+        cgroup_path: Some(KernelPath {
+            components: b"\x01b\x01a",
+            truncated: true,
+            ..KernelPath::default()
+        }),
+        ..Exec::default()
+    };
+    table.apply(&event(origin, Payload::Exec(exec)));
+    let container = table.get(inside).unwrap().container.as_ref();
+    assert_eq!(container.unwrap().full_id(), ID);
+}
+
+#[test]
 fn the_table_is_bounded_and_drops_the_ended_first() {
     let mut table = ProcessTable::new(200, Path::new("/nonexistent").to_owned());
     let (init, shell) = init_and_shell(&mut table);
