@@ -47,6 +47,8 @@ pub struct PipelineGauges {
     pub misses_degraded: HotCounter,
     /// Records that could not be decoded.
     pub undecodable: HotCounter,
+    /// Records that may have been handled before an older one.
+    pub unordered: HotCounter,
     /// Processes whose arguments and environment `/proc` did not give in time.
     pub abandoned_reads: HotCounter,
 }
@@ -106,7 +108,7 @@ impl Pipeline {
         let mut reader = self.reader;
         let mut stopping: Option<Instant> = None;
         loop {
-            state.keep_house(&mut matcher);
+            state.keep_house(&mut matcher, &reader);
             let mut handled = 0;
             while handled < BATCH {
                 let Some(record) = reader.next_record() else {
@@ -160,7 +162,7 @@ impl State {
         self.gauges.undecodable.add(1);
     }
 
-    fn keep_house(&mut self, matcher: &mut Matcher) {
+    fn keep_house(&mut self, matcher: &mut Matcher, reader: &Reader) {
         let now = Instant::now();
         if now < self.next {
             return;
@@ -180,6 +182,7 @@ impl State {
             self.next_sweep = now + SWEEP;
             self.processes.sweep();
         }
+        self.gauges.unordered.set(reader.unordered());
         let stats = self.processes.stats();
         self.gauges.processes.set(self.processes.len() as u64);
         self.gauges.evictions.set(stats.evictions);

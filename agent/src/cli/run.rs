@@ -19,7 +19,7 @@ use crate::logging::{self, LoggingError};
 use crate::metrics::{
     DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES,
     PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels,
-    Sample,
+    Sample, UNORDERED_RECORDS,
 };
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
@@ -415,6 +415,7 @@ fn export(
         &PROCESS_TABLE_DROPPED_TEXTS,
         single(|gauges| &gauges.dropped_texts),
     )?;
+    metrics.register(&UNORDERED_RECORDS, single(|gauges| &gauges.unordered))?;
     let gauges = Arc::clone(gauges);
     metrics.register(&PROCESS_TABLE_MISSES, move || {
         vec![

@@ -12,6 +12,7 @@ pub use hot::{HotCounter, HotCounters};
 pub use sampled::{
     DROPS, Family, Kind, PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES,
     PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, Sample,
+    UNORDERED_RECORDS,
 };
 
 use std::sync::Arc;

@@ -55,6 +55,14 @@ pub const PROCESS_TABLE_DROPPED_TEXTS: Family = Family {
     labels: &[],
 };
 
+/// How many records may have been handled too early.
+pub const UNORDERED_RECORDS: Family = Family {
+    name: "peregrine_unordered_records_total",
+    help: "Records handled though the other ring may have held an older one.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
 /// How many look-ups did not find their process.
 pub const PROCESS_TABLE_MISSES: Family = Family {
     name: "peregrine_process_table_misses_total",
