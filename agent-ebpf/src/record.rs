@@ -48,11 +48,13 @@ pub enum RecordKind {
     CgroupCreated = 7,
     /// Any other system call: [`CallPart`].
     Call = 8,
+    /// A process changed its working directory: no fixed part.
+    WorkingDirectory = 9,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Exec,
         Self::ExecFailed,
         Self::Fork,
@@ -61,6 +63,7 @@ impl RecordKind {
         Self::Connect,
         Self::CgroupCreated,
         Self::Call,
+        Self::WorkingDirectory,
     ];
 
     /// The kind with this number.
@@ -81,6 +84,7 @@ impl RecordKind {
             Self::Connect => "connect",
             Self::CgroupCreated => "cgroup_created",
             Self::Call => "call",
+            Self::WorkingDirectory => "working_directory",
         }
     }
 }

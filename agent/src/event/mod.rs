@@ -93,6 +93,8 @@ pub enum Payload<'r> {
     Call(Call<'r>),
     /// A cgroup was made; not an event of the rule language.
     CgroupCreated(CgroupCreated<'r>),
+    /// The process has another working directory now; not an event of the rule language.
+    WorkingDirectory(KernelPath<'r>),
 }
 
 /// A string taken from user memory or the kernel, with what is known to be missing from it.

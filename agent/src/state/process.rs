@@ -21,7 +21,8 @@ pub struct Process {
     pub comm: Comm,
     /// What it runs. A child shares its parent's until it starts a program itself.
     pub program: Arc<Program>,
-    /// Working directory when the program was started, or `/proc` was read; `None` if not known.
+    /// Working directory as of the program's start, the reading of `/proc` or the last change, if
+    /// changes are watched; `None` if not known.
     pub cwd: Option<Text>,
     /// Ids, as of the last event.
     pub ids: ProcessIds,

@@ -206,7 +206,7 @@ impl ProcessTable {
         self.losses = self.losses.wrapping_add(1);
     }
 
-    /// Changes the table by an exec, fork, exit or new cgroup; other events change nothing.
+    /// Changes the table by an exec, fork, exit, new directory or new cgroup; other events change nothing.
     ///
     /// An ended process stays for a while, so the event can be matched before or after.
     pub fn apply(&mut self, event: &Event<'_>) {
@@ -217,6 +217,12 @@ impl ProcessTable {
             Payload::Exit(_) => {
                 self.observe(origin);
                 self.mark_ended(origin.process, origin.time);
+            }
+            Payload::WorkingDirectory(directory) => {
+                let slot = self.observe(origin);
+                self.processes[slot].cwd = Some(self.path_text(directory));
+                self.limit_texts();
+                return;
             }
             Payload::CgroupCreated(created) => {
                 self.containers.learn(created.cgroup, created.path.bytes);

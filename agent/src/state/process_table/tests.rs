@@ -518,6 +518,26 @@ fn a_sweep_finds_lost_exits() {
 }
 
 #[test]
+fn the_working_directory_is_that_of_the_event_and_is_inherited() {
+    let mut table = Proc::new().table();
+    let (init, shell) = init_and_shell(&mut table);
+    let components = b"\x01a\x03tmp";
+    let directory = KernelPath {
+        components,
+        ..KernelPath::default()
+    };
+    let mut by_thread = origin(shell, init, "worker", 2000);
+    by_thread.tid = Tid(140);
+    table.apply(&event(by_thread, Payload::WorkingDirectory(directory)));
+    let child = key(101, 2100);
+    fork(&mut table, origin(shell, init, "bash", 2100), child);
+    for process in [shell, child] {
+        let cwd = table.get(process).unwrap().cwd.as_deref();
+        assert_eq!(cwd.map(|cwd| &**cwd), Some(&b"/tmp/a"[..]));
+    }
+}
+
+#[test]
 fn the_container_follows_the_cgroup() {
     let mut table = Proc::new().table();
     let (init, shell) = init_and_shell(&mut table);
