@@ -18,8 +18,9 @@ use crate::heap;
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
 use crate::metrics::{
-    DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
-    PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels, Sample,
+    DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES,
+    PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels,
+    Sample, UNORDERED_RECORDS,
 };
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
@@ -404,6 +405,11 @@ fn export(
     };
     metrics.register(&PROCESS_TABLE_ENTRIES, single(|gauges| &gauges.processes))?;
     metrics.register(&PROCESS_TABLE_EVICTIONS, single(|gauges| &gauges.evictions))?;
+    metrics.register(
+        &PROCESS_TABLE_DROPPED_TEXTS,
+        single(|gauges| &gauges.dropped_texts),
+    )?;
+    metrics.register(&UNORDERED_RECORDS, single(|gauges| &gauges.unordered))?;
     let gauges = Arc::clone(gauges);
     metrics.register(&PROCESS_TABLE_MISSES, move || {
         vec![
