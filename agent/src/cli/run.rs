@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::wanted::wanted_by;
+use super::wanted::{asks_for_names, wanted_by};
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
 use crate::config::{Config, ConfigError, RuleMatching};
 use crate::event::Pid;
@@ -296,11 +296,15 @@ impl Watching {
         export(metrics, &sensor, &reader, &gauges)?;
         let drops = sensor.drop_counters();
         let stop = reader.stop_handle();
+        let mut users = Users::new(&config.host_root);
+        if asks_for_names(program) {
+            users = users.with_containers(&config.host_root);
+        }
         let pipeline = Pipeline {
             reader,
             program: Arc::clone(program),
             processes,
-            users: Users::new(&config.host_root),
+            users,
             alerts: alerts.sender(),
             counters: metrics.hot(),
             gauges,
@@ -376,6 +380,7 @@ fn export(
     metrics.register(&DROPS, move || {
         let of_ours = [
             ("undecodable", &of_pipeline.undecodable),
+            ("container_names_unread", &of_pipeline.missing_names),
             ("process_memory_unread", &of_pipeline.abandoned_reads),
         ]
         .map(|(cause, counter)| Sample::count([cause.to_owned()], counter.get()));

@@ -15,4 +15,4 @@ pub use process::{Process, ProcessIds, Program, Source, Strings};
 pub use process_table::{Ancestors, ProcessTable, ProcessTableStats, Subject};
 pub use services::service_name;
 pub use text_pool::{PooledText, Text};
-pub use users::{User, Users, UsersError};
+pub use users::{ContainerUsersStats, Names, User, Users, UsersError};

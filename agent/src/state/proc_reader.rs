@@ -179,6 +179,16 @@ impl ProcReader {
     }
 }
 
+/// Which process this directory of `/proc` is of; `None` if it is gone.
+pub(super) fn key_in(directory: &OwnedFd, pid: Pid) -> Option<ProcessKey> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = openat(directory, "stat", flags, Mode::empty()).ok()?;
+    let mut stat = Vec::new();
+    let limit = u64::try_from(FILE_LIMIT).ok()?;
+    File::from(file).take(limit).read_to_end(&mut stat).ok()?;
+    Some(parse_stat(&stat)?.key(pid))
+}
+
 /// The members of `/proc/PID/stat` that are used.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
