@@ -2,6 +2,7 @@
 
 mod boot_clock;
 pub mod host_names;
+mod live_process;
 mod memory_reader;
 mod proc_reader;
 mod process;
@@ -11,6 +12,7 @@ mod text_pool;
 mod users;
 
 pub use boot_clock::BootClock;
+pub use live_process::{Descriptor, LiveProcess, PageFaults};
 pub use process::{Process, ProcessIds, Program, Source, Strings};
 pub use process_table::{Ancestors, ProcessTable, ProcessTableStats, Subject};
 pub use services::service_name;

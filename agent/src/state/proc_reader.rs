@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
@@ -63,6 +63,11 @@ impl ProcReader {
             buffer: Vec::new(),
             memory: MemoryReader::default(),
         }
+    }
+
+    /// Where procfs is mounted.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Processes whose arguments and environment could not be read in time.
