@@ -1,5 +1,4 @@
 //! The fields of a process that only `/proc` tells.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs;
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use super::database::Databases;
-use super::reader::{Answer, Found, IdMap, Request, Worker};
+use super::reader::{Answer, Found, IdMap, ReadNames, Request, Worker};
 use crate::container::ContainerIdentity;
 use crate::event::{BootTime, Pid};
 use crate::state::process::Process;
@@ -271,8 +271,8 @@ impl ContainerUsers {
         let Some((question, _)) = self.current.take() else {
             return;
         };
-        if let Answer::Names { bytes, .. } = &answer {
-            self.make_room(0, *bytes);
+        if let Answer::Names(names) = &answer {
+            self.make_room(0, names.bytes);
         }
         let Some(entry) = self.entries.get_mut(&question.container) else {
             return;
@@ -280,13 +280,14 @@ impl ContainerUsers {
         entry.asked = false;
         entry.stalled = false;
         match answer {
-            Answer::Names {
-                found,
-                files,
-                user_ids,
-                group_ids,
-                bytes,
-            } => {
+            Answer::Names(names) => {
+                let ReadNames {
+                    found,
+                    files,
+                    user_ids,
+                    group_ids,
+                    bytes,
+                } = *names;
                 let before = entry.names.take();
                 self.bytes -= before.as_ref().map_or(0, |names| names.bytes);
                 self.bytes += bytes;

@@ -55,17 +55,22 @@ struct Root {
     inode: u64,
 }
 
+/// What a container's files say.
+#[derive(Debug)]
+pub(super) struct ReadNames {
+    pub(super) found: Found,
+    pub(super) files: Databases,
+    pub(super) user_ids: IdMap,
+    pub(super) group_ids: IdMap,
+    /// How many bytes the names were read from.
+    pub(super) bytes: usize,
+}
+
 /// What the look gave.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// The names, and how many bytes they were read from.
-    Names {
-        found: Found,
-        files: Databases,
-        user_ids: IdMap,
-        group_ids: IdMap,
-        bytes: usize,
-    },
+    /// The names.
+    Names(Box<ReadNames>),
     /// Nothing changed, or the process has another root directory than the container.
     AsBefore,
     /// The process is still in the host's root directory: its container is being made.
@@ -202,7 +207,7 @@ impl Reader {
                 .and_then(|file| read_start(file, MAP_LIMIT))
                 .map_or_else(IdMap::default, |text| IdMap::parse(&text))
         };
-        Some(Answer::Names {
+        Some(Answer::Names(Box::new(ReadNames {
             found,
             files: Databases {
                 users: parse(&passwd, parse_user),
@@ -211,7 +216,7 @@ impl Reader {
             user_ids: map("uid_map"),
             group_ids: map("gid_map"),
             bytes: passwd.len() + group.len(),
-        })
+        })))
     }
 }
 
