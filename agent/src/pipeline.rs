@@ -49,6 +49,8 @@ pub struct PipelineGauges {
     pub misses_degraded: HotCounter,
     /// Records that could not be decoded.
     pub undecodable: HotCounter,
+    /// Times that names of a container's users could not be read.
+    pub missing_names: HotCounter,
     /// Records that may have been handled before an older one.
     pub unordered: HotCounter,
     /// Processes whose arguments and environment `/proc` did not give in time.
@@ -105,6 +107,9 @@ impl Pipeline {
             number: 0,
             times: None,
         };
+        matcher
+            .users
+            .expect(self.processes.iter(), BootClock::now());
         let mut state = State {
             processes: self.processes,
             gauges: self.gauges,
@@ -190,6 +195,10 @@ impl State {
             self.next_sweep = now + SWEEP;
             self.processes.sweep();
         }
+        let names = matcher.users.container_stats();
+        self.gauges
+            .missing_names
+            .set(names.abandoned + names.evictions);
         self.gauges.unordered.set(reader.unordered());
         let stats = self.processes.stats();
         self.gauges.processes.set(self.processes.len() as u64);
@@ -245,6 +254,9 @@ impl Matcher {
             return;
         }
         let subject = processes.process_of(&event.origin);
+        let is_exec = matches!(event.payload, Payload::Exec(_));
+        self.users
+            .prepare(subject.process, event.origin.time, is_exec);
         file_names(event, &mut self.names);
         let context = Context {
             event,

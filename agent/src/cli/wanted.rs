@@ -30,6 +30,23 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
     }
 }
 
+/// Whether a rule or output asks what a user or group is called.
+pub(super) fn asks_for_names(program: &Program) -> bool {
+    program.fields().iter().any(|field| {
+        matches!(
+            field.name,
+            "user.name"
+                | "user.homedir"
+                | "user.shell"
+                | "user.loginname"
+                | "group.name"
+                | "evt.arg"
+                | "evt.args"
+                | "evt.info"
+        )
+    })
+}
+
 /// Whether a field is, or may show, the working directory.
 fn asks_for_working_directory(field: &FieldUse) -> bool {
     match (field.name, &field.argument) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::run::RunError;
-use super::wanted::wanted_by;
+use super::wanted::{asks_for_names, wanted_by};
 use crate::alert::Dispatcher;
 use crate::config::Config;
 use crate::event::Pid;
@@ -61,12 +61,16 @@ impl Watching {
         export(metrics, &sensor, &reader, &gauges)?;
         let drops = sensor.drop_counters();
         let stop = reader.stop_handle();
+        let mut users = Users::new(&config.host_root);
+        if asks_for_names(program) {
+            users = users.with_containers(&config.host_root);
+        }
         let pipeline = Pipeline {
             reader,
             program: Arc::clone(program),
             processes,
             hashes,
-            users: Users::new(&config.host_root),
+            users,
             alerts: alerts.sender(),
             counters: metrics.hot(),
             gauges,
@@ -137,6 +141,7 @@ fn export(
         let of_ours = [
             ("undecodable", &of_pipeline.undecodable),
             ("process_memory_unread", &of_pipeline.abandoned_reads),
+            ("container_names_unread", &of_pipeline.missing_names),
             ("executable_not_hashed", &of_pipeline.missing_hashes),
         ]
         .map(|(cause, counter)| Sample::count([cause.to_owned()], counter.get()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{FieldArgument, FieldSource, FieldUse, Value};
 use crate::event::{BootTime, Event, Origin};
-use crate::state::{BootClock, ExecutableHashes, Process, ProcessTable, Users};
+use crate::state::{BootClock, ExecutableHashes, Names, Process, ProcessTable, Users};
 
 /// Which of the two truths about a path an evaluation looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,11 @@ impl<'c> Context<'c> {
     /// Wall-clock time of the event, ns since the epoch.
     pub(super) fn time(&self) -> u64 {
         self.clock.wall_ns(self.event.origin.time)
+    }
+
+    /// What ids are called where the process is: on the host, or in its container.
+    pub(super) fn names_of_ids(&self) -> Names<'c> {
+        self.users.of(self.process.container.as_deref())
     }
 
     /// The file's name in this view.

@@ -16,6 +16,7 @@ mod fd;
 mod flags;
 mod fs_path;
 mod host_name;
+mod live_process;
 mod parameter;
 mod path_text;
 mod proc;
@@ -34,6 +35,7 @@ pub use value::{FieldArgument, FieldSource, FieldUse, Value};
 pub fn extractor(name: &str) -> Option<Extractor> {
     evt::extractor(name)
         .or_else(|| proc::extractor(name))
+        .or_else(|| live_process::extractor(name))
         .or_else(|| fd::extractor(name))
         .or_else(|| fs_path::extractor(name))
         .or_else(|| user::extractor(name))

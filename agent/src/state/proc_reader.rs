@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
@@ -63,6 +63,11 @@ impl ProcReader {
             buffer: Vec::new(),
             memory: MemoryReader::default(),
         }
+    }
+
+    /// Where procfs is mounted.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Processes whose arguments and environment could not be read in time.
@@ -177,6 +182,16 @@ impl ProcReader {
             .ok()
             .map(|_| ())
     }
+}
+
+/// Which process this directory of `/proc` is of; `None` if it is gone.
+pub(super) fn key_in(directory: &OwnedFd, pid: Pid) -> Option<ProcessKey> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = openat(directory, "stat", flags, Mode::empty()).ok()?;
+    let mut stat = Vec::new();
+    let limit = u64::try_from(FILE_LIMIT).ok()?;
+    File::from(file).take(limit).read_to_end(&mut stat).ok()?;
+    Some(parse_stat(&stat)?.key(pid))
 }
 
 /// The members of `/proc/PID/stat` that are used.

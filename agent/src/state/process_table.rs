@@ -23,6 +23,7 @@ pub use ancestors::Ancestors;
 use ancestors::MAX_ANCESTORS;
 
 use super::boot_clock::BootClock;
+use super::live_process::LiveProcess;
 use super::proc_reader::{ARGS_LIMIT, ENV_LIMIT, Limited, ProcReader, Snapshot};
 use super::process::{Process, ProcessIds, Program, Script, Source};
 use super::text_pool::{Text, TextPool};
@@ -254,6 +255,11 @@ impl ProcessTable {
     /// The newest process of a pid (in the host's pid namespace), if one is known.
     pub fn by_pid(&self, pid: Pid) -> Option<&Process> {
         self.get(*self.pids.get(&pid)?)
+    }
+
+    /// What `/proc` says of a process right now; `None` if it ended.
+    pub fn live(&self, process: &Process) -> Option<LiveProcess> {
+        LiveProcess::find(self.reader.root(), process.key)
     }
 
     /// Every known process, in no order.
