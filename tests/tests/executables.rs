@@ -159,6 +159,7 @@ fn a_script_has_an_interpreter_and_a_program_has_none() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a figure for who runs the test")]
 fn programs_that_are_run_once_and_removed_have_the_right_hash_or_a_reason() {
     const PROGRAMS: usize = 200;
     let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{STARTED}")).start();
