@@ -202,6 +202,9 @@ fn programs_that_are_run_once_and_removed_have_the_right_hash_or_a_reason() {
     }
     let [removed, kept] = found;
     println!("hashed: {kept} of 100 that were kept, {removed} of 100 that were removed at once");
+    if kept + removed < PROGRAMS {
+        assert!(agent.metric("peregrine_executables_not_hashed_total", &[]) > 0.0);
+    }
     // A file that is still there is found though the process is gone.
     assert!(kept > 95, "{kept}");
 }

@@ -18,8 +18,9 @@ use crate::heap;
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
 use crate::metrics::{
-    DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
-    PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels, Sample,
+    DROPS, EXECUTABLES_NOT_HASHED, HotCounter, Metrics, MetricsError, PROCESS_TABLE_ENTRIES,
+    PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels,
+    Sample,
 };
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
@@ -369,7 +370,6 @@ fn export(
         let of_ours = [
             ("undecodable", &of_pipeline.undecodable),
             ("process_memory_unread", &of_pipeline.abandoned_reads),
-            ("executable_not_hashed", &of_pipeline.missing_hashes),
         ]
         .map(|(cause, counter)| Sample::count([cause.to_owned()], counter.get()));
         match drops.read() {
@@ -404,6 +404,10 @@ fn export(
     };
     metrics.register(&PROCESS_TABLE_ENTRIES, single(|gauges| &gauges.processes))?;
     metrics.register(&PROCESS_TABLE_EVICTIONS, single(|gauges| &gauges.evictions))?;
+    metrics.register(
+        &EXECUTABLES_NOT_HASHED,
+        single(|gauges| &gauges.missing_hashes),
+    )?;
     let gauges = Arc::clone(gauges);
     metrics.register(&PROCESS_TABLE_MISSES, move || {
         vec![

@@ -10,8 +10,8 @@ mod sampled;
 
 pub use hot::{HotCounter, HotCounters};
 pub use sampled::{
-    DROPS, Family, Kind, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES,
-    RING_SIZE_BYTES, RING_USED_BYTES, Sample,
+    DROPS, EXECUTABLES_NOT_HASHED, Family, Kind, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
+    PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, Sample,
 };
 
 use std::sync::Arc;
