@@ -59,6 +59,10 @@ const STATE: [Probe; 4] = [
 
 /// What the rules ask of the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent wishes, each granted on its own"
+)]
 pub struct Wanted {
     /// The events that some rule can match.
     pub events: EventSet,

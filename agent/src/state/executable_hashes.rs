@@ -28,9 +28,11 @@ use crate::event::{ExecutableFile, Pid};
 
 /// Larger files are not hashed.
 const LARGEST: u64 = 256 * 1024 * 1024;
-/// How long the matching thread waits for hashes that are not known yet, in each [`WINDOW`]: who starts
-/// one large program after the other must not stop it.
+/// How long the matching thread waits for a hash that is not known yet.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long it waits for all hashes together in each [`WINDOW`]: who starts one large program after the
+/// other must not stop it.
+const BUDGET: Duration = Duration::from_millis(500);
 const WINDOW: Duration = Duration::from_secs(1);
 /// Files that are read at the same time; while so many take their time, others are not begun.
 const MOST_READERS: usize = 4;
@@ -98,6 +100,7 @@ struct Inner {
     /// When the window began in which `waited` is counted.
     window: Instant,
     waited: Duration,
+    budget: Duration,
 }
 
 impl ExecutableHashes {
@@ -116,6 +119,7 @@ impl ExecutableHashes {
                 misses: 0,
                 window: Instant::now(),
                 waited: Duration::ZERO,
+                budget: BUDGET,
             }),
         }
     }
@@ -184,7 +188,8 @@ impl Inner {
             self.window = start;
             self.waited = Duration::ZERO;
         }
-        let outcome = self.wait_for(wanted, start + patience.saturating_sub(self.waited));
+        let patience = patience.min(self.budget.saturating_sub(self.waited));
+        let outcome = self.wait_for(wanted, start + patience);
         self.waited += start.elapsed();
         outcome
     }
@@ -494,10 +499,10 @@ mod tests {
     }
 
     fn hashes(patience: Duration) -> ExecutableHashes {
-        ExecutableHashes {
-            patience,
-            ..ExecutableHashes::new("/".into())
-        }
+        let mut hashes = ExecutableHashes::new("/".into());
+        hashes.patience = patience;
+        hashes.inner.get_mut().budget = LONG;
+        hashes
     }
 
     /// Longer than any machine takes.
