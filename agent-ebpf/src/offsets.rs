@@ -79,6 +79,7 @@ offsets! {
     task_cred: "task_struct" ["cred"] Required;
     task_signal: "task_struct" ["signal"] Required;
     task_thread_pid: "task_struct" ["thread_pid"] Required;
+    task_exec_id: "task_struct" ["self_exec_id"] Required;
     task_fs: "task_struct" ["fs"] Required;
     task_files: "task_struct" ["files"] Required;
     task_mm: "task_struct" ["mm"] Required;

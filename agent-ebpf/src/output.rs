@@ -52,9 +52,12 @@ pub(crate) fn commit(kind: RecordKind, record: &[u8]) {
         None => BPF_RB_NO_WAKEUP,
     };
     let ring = match kind {
-        RecordKind::Open | RecordKind::Connect | RecordKind::ExecFailed | RecordKind::Call => {
-            &EVENT_RING
-        }
+        // Some programs change their directory as often as others open files.
+        RecordKind::Open
+        | RecordKind::Connect
+        | RecordKind::ExecFailed
+        | RecordKind::Call
+        | RecordKind::WorkingDirectory => &EVENT_RING,
         _ => &PROCESS_RING,
     };
     if ring.output::<[u8]>(record, u64::from(flags)).is_err() {

@@ -1,6 +1,6 @@
 //! The path of a file from its dentries.
 
-use agent_ebpf::{ABSENT, MAX_COMPONENTS, MAX_WALK, SHORT_NAME_WORDS, SectionTag};
+use agent_ebpf::{ABSENT, MAX_COMPONENTS, MAX_WALK, SHORT_NAME_WORDS, SectionTag, TRUNCATED};
 
 use crate::kernel::{Typed, Untyped, offset};
 use crate::record_writer::{RecordWriter, WalkEnd};
@@ -128,18 +128,44 @@ pub(crate) fn path_section(
     path: KernelPath,
 ) {
     writer.begin_section();
-    let end = walk(writer, root, path);
-    writer.end_section(tag, end.section_flags());
+    // A function that is checked by itself takes numbers only, and these may be pointers with a type.
+    let root_mount = writer.opaque(root.mount.0);
+    let root_dentry = writer.opaque(root.dentry.0);
+    let end = walk(root_mount, root_dentry, path.mount.0, path.dentry.0);
+    writer.end_section(tag, end as u16);
 }
 
-/// Walks up from `path`, through mount points, to the top of the mount tree, which `root` is if it is
-/// anything. What `d_path` of the kernel does for a task that has not changed its root.
+/// Walks up from a path, through mount points, to the top of the mount tree, which the root is if it is
+/// anything; returns the flags of the section. What `d_path` of the kernel does for a task that has not
+/// changed its root.
+///
+/// A function of its own, called and not inlined, and visible from outside of the object: such a one the
+/// verifier checks once for any arguments, and not again at each call with all that is known there.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn walk(root_mount: u64, root_dentry: u64, mount: u64, dentry: u64) -> u64 {
+    let Some(writer) = RecordWriter::resume() else {
+        return u64::from(TRUNCATED);
+    };
+    let root = KernelPath {
+        mount: Untyped(root_mount),
+        dentry: Untyped(root_dentry),
+    };
+    let path = KernelPath {
+        mount: Untyped(mount),
+        dentry: Untyped(dentry),
+    };
+    u64::from(steps(writer, root, path).section_flags())
+}
+
 #[inline(always)]
-fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
+fn steps(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
     let mut mount = path.mount;
     let mut dentry = path.dentry;
+    // To the verifier any address: knowing this one, it would try each step with it and without.
+    let nowhere = Untyped(writer.opaque(0));
     // Within the root's own mount there is no mount point to look out for: the root comes first.
-    let mut mount_root = Untyped(0);
+    let mut mount_root = nowhere;
     if mount != root.mount {
         mount_root = mount.follow(offset!(vfsmount_root));
     }
@@ -165,14 +191,14 @@ fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
             }
             dentry = whole.follow(offset!(mount_mountpoint));
             mount = parent.plus(offset!(mount_vfsmount));
-            mount_root = Untyped(0);
+            mount_root = nowhere;
             if mount != root.mount {
                 mount_root = mount.follow(offset!(vfsmount_root));
             }
             continue;
         }
         let name: DentryName = dentry.read(offset!(dentry_parent));
-        if name.name == 0 || !writer.has_room(256) || writer.section_size() > MAX_WALK {
+        if name.name == 0 || writer.section_size() > MAX_WALK {
             return WalkEnd::Truncated;
         }
         if name.parent == dentry.0 && mount == root.mount {

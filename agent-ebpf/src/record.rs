@@ -55,11 +55,13 @@ pub enum RecordKind {
     CgroupCreated = 7,
     /// Any other system call: [`CallPart`].
     Call = 8,
+    /// A process changed its working directory: no fixed part.
+    WorkingDirectory = 9,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Exec,
         Self::ExecFailed,
         Self::Fork,
@@ -68,6 +70,7 @@ impl RecordKind {
         Self::Connect,
         Self::CgroupCreated,
         Self::Call,
+        Self::WorkingDirectory,
     ];
 
     /// The kind with this number.
@@ -88,6 +91,7 @@ impl RecordKind {
             Self::Connect => "connect",
             Self::CgroupCreated => "cgroup_created",
             Self::Call => "call",
+            Self::WorkingDirectory => "working_directory",
         }
     }
 }
@@ -117,6 +121,9 @@ pub struct Header {
     pub parent_start_time: u64,
     /// The cgroup's id; see [`CGROUP_V1`].
     pub cgroup: u64,
+    /// How many programs the process and its ancestors have started, one after the other: each exec
+    /// adds one, and a child begins with its parent's number.
+    pub exec_id: u64,
     /// The system call's return value.
     pub result: i64,
     /// Number of the system call the thread is in.

@@ -24,6 +24,7 @@ const POSITION_MASK: u64 = MAX_RECORD as u64 - 1;
 #[repr(C)]
 pub(crate) struct Scratch {
     busy: u64,
+    opaque: u64,
     position: u64,
     section: u64,
     /// The root directory that was last found to be the top of its mount tree: mount, dentry, and the
@@ -57,6 +58,14 @@ impl RecordWriter {
             (*scratch).position = size_of::<Header>() as u64;
         }
         Some(Self(scratch))
+    }
+
+    /// The record that the current program has under construction.
+    #[inline(always)]
+    pub(crate) fn resume() -> Option<Self> {
+        // SAFETY: the helper has no preconditions.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        SCRATCH.get_ptr_mut(cpu as u32).map(Self)
     }
 
     /// Copies what matters of a `struct file`, to be read by [`Self::of_file`].
@@ -105,6 +114,17 @@ impl RecordWriter {
     pub(crate) fn remember_top(self, top: [u64; 3]) {
         // SAFETY: `self` came from `begin`.
         unsafe { core::ptr::write_volatile(&raw mut (*self.0).top, top) }
+    }
+
+    /// The same value, of which the verifier knows nothing.
+    #[inline(always)]
+    pub(crate) fn opaque(self, value: u64) -> u64 {
+        // SAFETY: `self` came from `begin`.
+        unsafe {
+            let place = &raw mut (*self.0).opaque;
+            core::ptr::write_volatile(place, value);
+            core::ptr::read_volatile(place)
+        }
     }
 
     /// Gives the buffer back without a record.

@@ -118,6 +118,8 @@ pub(crate) fn write_header(
             (*header).tty = terminal(signal);
         }
         (*header).cgroup = cgroup_of(task).1;
+        // Since 5.7 a u64; counted up in `begin_new_exec` (fs/exec.c), copied by a fork.
+        (*header).exec_id = task.u64(offset!(task_exec_id));
         bpf_get_current_comm((&raw mut (*header).comm).cast(), 16);
     }
 }

@@ -41,12 +41,16 @@ pub struct PipelineGauges {
     pub processes: HotCounter,
     /// Processes pushed out of a full table.
     pub evictions: HotCounter,
+    /// Environments, arguments and paths of processes dropped for want of room.
+    pub dropped_texts: HotCounter,
     /// Events of an unknown process that /proc still knew.
     pub misses_in_proc: HotCounter,
     /// Events of an unknown process of which only the event's header is known.
     pub misses_degraded: HotCounter,
     /// Records that could not be decoded.
     pub undecodable: HotCounter,
+    /// Records that may have been handled before an older one.
+    pub unordered: HotCounter,
     /// Processes whose arguments and environment `/proc` did not give in time.
     pub abandoned_reads: HotCounter,
     /// Hashes of executables that were asked for and could not be given.
@@ -112,7 +116,7 @@ impl Pipeline {
         let mut reader = self.reader;
         let mut stopping: Option<Instant> = None;
         loop {
-            state.keep_house(&mut matcher);
+            state.keep_house(&mut matcher, &reader);
             let mut handled = 0;
             while handled < BATCH {
                 let Some(record) = reader.next_record() else {
@@ -166,7 +170,7 @@ impl State {
         self.gauges.undecodable.add(1);
     }
 
-    fn keep_house(&mut self, matcher: &mut Matcher) {
+    fn keep_house(&mut self, matcher: &mut Matcher, reader: &Reader) {
         let now = Instant::now();
         if now < self.next {
             return;
@@ -186,9 +190,11 @@ impl State {
             self.next_sweep = now + SWEEP;
             self.processes.sweep();
         }
+        self.gauges.unordered.set(reader.unordered());
         let stats = self.processes.stats();
         self.gauges.processes.set(self.processes.len() as u64);
         self.gauges.evictions.set(stats.evictions);
+        self.gauges.dropped_texts.set(stats.dropped_texts);
         self.gauges.abandoned_reads.set(stats.abandoned_reads);
         self.gauges.missing_hashes.set(matcher.hashes.misses());
         self.gauges.misses_degraded.set(stats.degraded);

@@ -245,7 +245,7 @@ fn a_file_and_a_program_a_hundred_folders_deep() {
     let whole = |name: &str| format!("{}{name}", deep.display());
     assert_eq!(alerts[0].text("fd.name"), whole("/secret"));
     assert_eq!(alerts[0].text("proc.exepath"), whole("/reader"));
-    assert_eq!(alerts[0].text("proc.cwd"), whole(""));
+    assert_eq!(alerts[0].text("proc.cwd"), whole("/"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod run;
 pub mod schema;
 pub mod version;
 mod wanted;
+mod watching;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

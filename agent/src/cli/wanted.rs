@@ -25,11 +25,22 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
         failures,
         open_read: opens(false),
         open_write: opens(true),
+        working_directory: program.fields().iter().any(asks_for_working_directory),
         open_inode: program.fields().iter().any(asks_for_inode),
         exec_at_once: program
             .fields()
             .iter()
             .any(|field| field.name.starts_with("proc.exe_sha256")),
+    }
+}
+
+/// Whether a field is, or may show, the working directory.
+fn asks_for_working_directory(field: &FieldUse) -> bool {
+    match (field.name, &field.argument) {
+        ("proc.cwd" | "evt.args" | "evt.info", _) => true,
+        ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "cwd",
+        ("evt.arg", FieldArgument::Index(_)) => true,
+        _ => false,
     }
 }
 

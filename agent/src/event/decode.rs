@@ -170,6 +170,7 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
         RecordKind::Connect => Payload::Connect(connect(&mut cursor)?),
         RecordKind::CgroupCreated => Payload::CgroupCreated(cgroup_created(&mut cursor)?),
         RecordKind::Call => Payload::Call(call(&mut cursor)?),
+        RecordKind::WorkingDirectory => Payload::WorkingDirectory(working_directory(&mut cursor)?),
     };
     let event_type = match kind {
         RecordKind::Call => {
@@ -201,6 +202,7 @@ fn origin(header: &Header) -> Origin {
         loginuid: Uid(header.loginuid),
         tty: header.tty,
         cgroup: CgroupId(header.cgroup),
+        exec_id: header.exec_id,
         comm: Comm::from_kernel(header.comm),
         cpu: header.cpu,
         result: (header.flags & HAS_RESULT != 0).then_some(header.result),
@@ -229,7 +231,9 @@ fn event_type(kind: RecordKind, syscall: u32) -> EventType {
             _ => EventType::OPENAT,
         },
         RecordKind::Connect => EventType::CONNECT,
-        RecordKind::CgroupCreated | RecordKind::Call => EventType::STATE,
+        RecordKind::CgroupCreated | RecordKind::Call | RecordKind::WorkingDirectory => {
+            EventType::STATE
+        }
     }
 }
 
@@ -267,6 +271,15 @@ fn exec_failed<'r>(cursor: &mut Cursor<'r>) -> Result<ExecFailed<'r>, DecodeErro
         }
     }
     Ok(failed)
+}
+
+fn working_directory<'r>(cursor: &mut Cursor<'r>) -> Result<KernelPath<'r>, DecodeError> {
+    while let Some(section) = cursor.section()? {
+        if section.tag == Some(SectionTag::Cwd) {
+            return Ok(section.path());
+        }
+    }
+    Err(DecodeError::TooShort(cursor.length))
 }
 
 fn fork(part: ForkPart) -> Fork {

@@ -49,7 +49,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
             ))
         },
         "proc.env" => |context, argument| environment(context.process, argument),
-        "proc.cwd" => |context, _| context.process.cwd.as_deref().map(|cwd| Value::text(cwd)),
+        "proc.cwd" => |context, _| working_directory(context.process),
         "proc.tty" => |context, _| Some(Value::Uint(u64::from(context.origin().tty))),
         "proc.pid" => |context, _| Some(number(context.origin().process.pid)),
         "proc.ppid" => |context, _| Some(number(context.origin().parent.pid)),
@@ -181,6 +181,16 @@ fn hash(context: &Context<'_>) -> Result<HashText, NoHash> {
         .ancestors(process)
         .filter(|ancestor| ancestor.container == process.container);
     context.hashes.of(process, relatives.take(RELATIVES))
+}
+
+/// With a slash at its end, which a rule can take for the start of a path.
+fn working_directory(process: &Process) -> Option<Value<'_>> {
+    let directory = process.cwd.as_deref()?;
+    Some(if directory.ends_with(b"/") {
+        Value::text(directory)
+    } else {
+        Value::Bytes([&**directory, b"/"].concat().into())
+    })
 }
 
 /// The arguments, joined by spaces.

@@ -47,6 +47,22 @@ pub const PROCESS_TABLE_EVICTIONS: Family = Family {
     labels: &[],
 };
 
+/// How many texts of processes were forgotten for want of room.
+pub const PROCESS_TABLE_DROPPED_TEXTS: Family = Family {
+    name: "peregrine_process_table_dropped_texts_total",
+    help: "Environments, arguments and paths of processes dropped because their memory was full.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
+/// How many records may have been handled too early.
+pub const UNORDERED_RECORDS: Family = Family {
+    name: "peregrine_unordered_records_total",
+    help: "Records handled though the other ring may have held an older one.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
 /// How many look-ups did not find their process.
 pub const PROCESS_TABLE_MISSES: Family = Family {
     name: "peregrine_process_table_misses_total",

@@ -3,6 +3,7 @@
 
 mod btf;
 mod kernel;
+mod merge;
 mod privilege;
 mod probe;
 mod ring;

@@ -72,6 +72,8 @@ pub struct Wanted {
     pub open_read: bool,
     /// Whether some rule can match an open that can write.
     pub open_write: bool,
+    /// Whether some rule or output asks for the working directory.
+    pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
     pub open_inode: bool,
     /// Whether an exec has to be handled while the program still runs.
@@ -98,6 +100,11 @@ impl Wanted {
         }
         if self.failures.contains(EventType::EXECVEAT) {
             probes.push(exit("sys_exit_execveat", "execveat"));
+        }
+        if self.working_directory {
+            for call in ["chdir", "fchdir", "setns", "pivot_root"] {
+                probes.push(exit("sys_exit_chdir", call));
+            }
         }
         for (_, definition) in self.captured() {
             probes.push(exit(definition.program().name(), definition.tracepoint));

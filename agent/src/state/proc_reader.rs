@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::memory_reader::{MemoryReader, Texts};
 use super::process::ProcessIds;
-use crate::event::{Capabilities, Comm, ExecutableFile, Pid, ProcessKey, Uid};
+use crate::event::{Capabilities, Comm, ExecutableFile, Pid, ProcessKey, Tid, Uid};
 
 /// Longest environment kept, in bytes.
 pub(super) const ENV_LIMIT: usize = 4096;
@@ -138,6 +138,16 @@ impl ProcReader {
             capabilities,
             file: executable(&directory),
         })
+    }
+
+    /// Whether a process has this thread now.
+    pub(super) fn has_thread(&self, pid: Pid, tid: Tid) -> bool {
+        statat(
+            CWD,
+            self.root.join(format!("{pid}/task/{tid}")),
+            AtFlags::empty(),
+        )
+        .is_ok()
     }
 
     fn open(&self, pid: Pid) -> Result<OwnedFd, Gone> {

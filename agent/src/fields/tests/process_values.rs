@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("proc.env[PS2]", ""),
             ("proc.aenv[EDITOR]", "ed"),
             ("proc.aenv[0]", "HOME=/home/u PS1= > "),
-            ("proc.cwd", "/home/u"),
+            ("proc.cwd", "/home/u/"),
             ("proc.tty", "34816"),
             ("proc.pid", "200"),
             ("proc.ppid", "150"),

@@ -100,6 +100,7 @@ impl Actor {
             // pts/0
             tty: 34816,
             cgroup: CgroupId(1),
+            exec_id: 1,
             comm: Comm::from_bytes(self.comm().as_bytes()),
             cpu: 3,
             result: Some(0),
