@@ -1,5 +1,4 @@
 //! The working directory of an event's process.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::env;
 use std::fs::{self, File};
