@@ -22,7 +22,7 @@ use crate::sensor::SensorError;
 use crate::state::host_names;
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
-const FLUSH_TIME: Duration = Duration::from_millis(500);
+pub(super) const FLUSH_TIME: Duration = Duration::from_millis(500);
 
 /// Arguments of `run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -48,14 +48,14 @@ pub struct Args {
     pub print_attached: bool,
 }
 
-fn option(text: &str) -> Result<String, String> {
+pub(super) fn option(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
         _ => Err("expected KEY=VALUE, such as json_output=true".to_owned()),
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

@@ -93,11 +93,20 @@ impl Watching {
     }
 }
 
-/// Our process id in the host's pid namespace; `None` if this procfs does not tell.
-///
-/// In a container the mounted procfs of the host has it. Without one there is only the id in our own
-/// namespace, which on the host is somebody else's.
+/// Our process id in the initial pid namespace; `None` if nothing tells.
 fn own_pid(proc_root: &std::path::Path) -> Option<Pid> {
+    match sensor::own_pid() {
+        Ok(pid) => Some(pid),
+        Err(error) => {
+            tracing::debug!(%error, "the kernel does not tell our process id; asking procfs");
+            own_pid_of_procfs(proc_root)
+        }
+    }
+}
+
+/// The same for kernels before 5.10. In a container the mounted procfs of the host has it. Without one
+/// there is only the id in our own namespace, which on the host is somebody else's.
+fn own_pid_of_procfs(proc_root: &std::path::Path) -> Option<Pid> {
     /// `PROC_PID_INIT_INO` of the kernel: the inode of the initial pid namespace.
     const INITIAL_NAMESPACE: &str = "pid:[4026531836]";
     let of_procfs = std::fs::read_link(proc_root.join("1/ns/pid"));

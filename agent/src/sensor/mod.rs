@@ -4,6 +4,7 @@
 mod btf;
 mod kernel;
 mod merge;
+mod own_process;
 mod privilege;
 mod probe;
 mod ring;
@@ -23,6 +24,7 @@ use tracing::{debug, info};
 
 pub use btf::{Btf, BtfError};
 pub use kernel::{Kernel, KernelError};
+pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
 pub use ring::{Reader, RingUsage, StopHandle, Wake};
