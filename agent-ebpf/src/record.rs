@@ -473,6 +473,11 @@ pub const DROP_SCRATCH_BUSY: u32 = 16;
 /// Counters in the array.
 pub const DROP_COUNTERS: u32 = 17;
 
+/// The reader sleeps, and the next record wakes it.
+pub const WAKE_FOR_ANY: u32 = 1;
+/// The reader looks at the rings every now and then, but a program that starts wakes it at once.
+pub const WAKE_FOR_EXEC: u32 = 2;
+
 /// Names of the maps and globals that the agent looks up.
 pub mod names {
     /// Global: [`crate::Offsets`].
@@ -485,7 +490,8 @@ pub mod names {
     pub const EVENT_RING: &str = "EVENT_RING";
     /// Drop counters, per CPU.
     pub const DROPS: &str = "DROPS";
-    /// One cell: 1 while the reader sleeps and wants to be woken.
+    /// One cell: [`crate::WAKE_FOR_ANY`] or [`crate::WAKE_FOR_EXEC`] while the reader sleeps and wants to
+    /// be woken, else 0.
     pub const READER_ASLEEP: &str = "READER_ASLEEP";
     /// Buffers in which records are put together, one a CPU.
     pub const SCRATCH: &str = "SCRATCH";

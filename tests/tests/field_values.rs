@@ -23,12 +23,14 @@ impl Expected {
         assert!(before.is_none(), "{field} twice");
     }
 
-    /// An agent whose rule prints all of these, for the events that fit a condition.
+    /// An agent whose rule prints all of these, for the events of this process and of what it starts that
+    /// fit a condition.
     fn agent(fields: &[&str], condition: &str) -> Agent {
         let fields: Vec<String> = fields.iter().map(|field| format!("%{field}")).collect();
         let output = fields.join(" ");
+        let own = std::process::id();
         AgentBuilder::rules(&format!(
-            "{MARKER_RULE}- rule: Values\n  desc: Prints fields.\n  condition: {condition}\n  \
+            "{MARKER_RULE}- rule: Values\n  desc: Prints fields.\n  condition: ({condition}) and (proc.pid = {own} or proc.ppid = {own})\n  \
              output: values {output}\n  priority: INFO\n"
         ))
         .start()
@@ -270,7 +272,7 @@ fn an_exec_is_what_procfs_says() {
     expected.is("proc.cmdnargs", found.argv.len() - 1);
     let lengths = found.argv.iter().skip(1).map(String::len);
     expected.is("proc.cmdlenargs", lengths.sum::<usize>());
-    expected.is("proc.cwd", folder.display().to_string());
+    expected.is("proc.cwd", format!("{}/", folder.display()));
     expected.is("proc.tty", found.stat(7));
     expected.is("proc.pid", pid);
     expected.is("proc.ppid", found.parent());

@@ -8,14 +8,15 @@ use peregrine_tests::{AgentBuilder, MARKER_RULE};
 const RULES: &str = "\
 - rule: Started
   desc: Programs with a word of ours.
-  condition: evt.type = execve and proc.args startswith wanted
+  condition: evt.type = execve and proc.args startswith wanted and proc.apid = OWN
   output: >
     started %proc.exepath %proc.is_exe_upper_layer %proc.is_exe_lower_layer %evt.arg.flags
     %proc.exe_sha256 %proc.exe_sha256.missing
   priority: INFO
 - rule: Opened
   desc: Files with names of ours.
-  condition: evt.type in (open, openat) and fd.filename startswith wanted- and fd.num >= 0
+  condition: >
+    evt.type in (open, openat) and fd.filename startswith wanted- and fd.num >= 0 and proc.apid = OWN
   output: opened %fd.filename %fd.is_upper_layer %fd.is_lower_layer
   priority: INFO
 ";
@@ -45,7 +46,9 @@ fn layers_of_an_overlay_are_told_apart() {
     for name in ["lower/wanted-below", "wanted-outside"] {
         fs::write(folder.path().join(name), "text\n").expect("it is written");
     }
-    let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{RULES}")).start();
+    let own = std::process::id().to_string();
+    let rules = format!("{MARKER_RULE}{}", RULES.replace("OWN", &own));
+    let agent = AgentBuilder::rules(&rules).start();
     let output = Command::new("unshare")
         .args(["-m", "sh", "-c", ACTIONS, "sh"])
         .arg(folder.path())

@@ -27,6 +27,10 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
         open_write: opens(true),
         working_directory: program.fields().iter().any(asks_for_working_directory),
         open_inode: program.fields().iter().any(asks_for_inode),
+        exec_at_once: program
+            .fields()
+            .iter()
+            .any(|field| field.name.starts_with("proc.exe_sha256")),
     }
 }
 

@@ -10,9 +10,9 @@ use crate::event::Pid;
 use crate::heap;
 use crate::http::Readiness;
 use crate::metrics::{
-    DROPS, HotCounter, Metrics, PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES,
-    PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, Sample,
-    UNORDERED_RECORDS,
+    DROPS, EXECUTABLES_NOT_HASHED, HotCounter, Metrics, PROCESS_TABLE_DROPPED_TEXTS,
+    PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES,
+    RING_USED_BYTES, Sample, UNORDERED_RECORDS,
 };
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
 use crate::rules::Program;
@@ -142,7 +142,6 @@ fn export(
             ("undecodable", &of_pipeline.undecodable),
             ("process_memory_unread", &of_pipeline.abandoned_reads),
             ("container_names_unread", &of_pipeline.missing_names),
-            ("executable_not_hashed", &of_pipeline.missing_hashes),
         ]
         .map(|(cause, counter)| Sample::count([cause.to_owned()], counter.get()));
         match drops.read() {
@@ -177,6 +176,10 @@ fn export(
     };
     metrics.register(&PROCESS_TABLE_ENTRIES, single(|gauges| &gauges.processes))?;
     metrics.register(&PROCESS_TABLE_EVICTIONS, single(|gauges| &gauges.evictions))?;
+    metrics.register(
+        &EXECUTABLES_NOT_HASHED,
+        single(|gauges| &gauges.missing_hashes),
+    )?;
     metrics.register(
         &PROCESS_TABLE_DROPPED_TEXTS,
         single(|gauges| &gauges.dropped_texts),

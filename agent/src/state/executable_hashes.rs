@@ -30,6 +30,10 @@ use crate::event::{ExecutableFile, Pid};
 const LARGEST: u64 = 256 * 1024 * 1024;
 /// How long the matching thread waits for a hash that is not known yet.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long it waits for all hashes together in each [`WINDOW`]: who starts one large program after the
+/// other must not stop it.
+const BUDGET: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_secs(1);
 /// Files that are read at the same time; while so many take their time, others are not begun.
 const MOST_READERS: usize = 4;
 /// Hashes that are remembered.
@@ -93,6 +97,10 @@ struct Inner {
     sender: Sender<(Identity, Result<HashText, NoHash>)>,
     answers: Receiver<(Identity, Result<HashText, NoHash>)>,
     misses: u64,
+    /// When the window began in which `waited` is counted.
+    window: Instant,
+    waited: Duration,
+    budget: Duration,
 }
 
 impl ExecutableHashes {
@@ -109,6 +117,9 @@ impl ExecutableHashes {
                 sender,
                 answers,
                 misses: 0,
+                window: Instant::now(),
+                waited: Duration::ZERO,
+                budget: BUDGET,
             }),
         }
     }
@@ -172,7 +183,18 @@ impl Inner {
             return Err(NoHash::Late);
         }
         self.reading.push(wanted);
-        let deadline = Instant::now() + patience;
+        let start = Instant::now();
+        if start.duration_since(self.window) >= WINDOW {
+            self.window = start;
+            self.waited = Duration::ZERO;
+        }
+        let patience = patience.min(self.budget.saturating_sub(self.waited));
+        let outcome = self.wait_for(wanted, start + patience);
+        self.waited += start.elapsed();
+        outcome
+    }
+
+    fn wait_for(&mut self, wanted: Identity, deadline: Instant) -> Result<HashText, NoHash> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok((identity, outcome)) = self.answers.recv_timeout(left) else {
@@ -477,10 +499,10 @@ mod tests {
     }
 
     fn hashes(patience: Duration) -> ExecutableHashes {
-        ExecutableHashes {
-            patience,
-            ..ExecutableHashes::new("/".into())
-        }
+        let mut hashes = ExecutableHashes::new("/".into());
+        hashes.patience = patience;
+        hashes.inner.get_mut().budget = LONG;
+        hashes
     }
 
     /// Longer than any machine takes.
@@ -498,6 +520,28 @@ mod tests {
         let second = inner.find(wanted, LONG, || unreachable!("it is known"));
         assert_eq!(text(first), Ok(OF_ABC.to_owned()));
         assert_eq!(first, second);
+    }
+
+    #[test]
+    fn who_has_waited_enough_waits_no_more_and_has_the_hash_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "large", b"");
+        let file = File::options().write(true).open(&path).unwrap();
+        // It takes a while, even of nothing but zeros.
+        file.set_len(LARGEST).unwrap();
+        let wanted = identity(&path);
+        let hashes = hashes(LONG);
+        let mut inner = hashes.inner.borrow_mut();
+        inner.window = Instant::now() + LONG;
+        inner.waited = LONG;
+        let first = inner.find(wanted, LONG, || search(&path));
+        assert_eq!(first, Err(NoHash::Late));
+        assert_eq!(inner.reading, [wanted]);
+        let (identity, outcome) = inner.answers.recv().unwrap();
+        inner.note(identity, outcome);
+        let second = inner.find(wanted, LONG, || unreachable!("it is known"));
+        assert!(second.is_ok());
+        assert!(inner.reading.is_empty());
     }
 
     #[test]

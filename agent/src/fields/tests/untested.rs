@@ -38,7 +38,7 @@ pub(super) const UNTESTED: &[(&str, Elsewhere)] = &[
     ("fd.lip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
     ("fd.rip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
     ("fd.sip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
-    ("fd.types", Nowhere(OF_PROC)),
+    ("fd.types", NoValue("there is no table of descriptors, and procfs does not tell a socket's family")),
     ("fdlist.cips", NoValue(NOT_CAPTURED)),
     ("fdlist.cports", NoValue(NOT_CAPTURED)),
     ("fdlist.names", NoValue(NOT_CAPTURED)),
