@@ -57,7 +57,12 @@ fn runs() -> String {
     let mut lines = String::new();
     for run in RUNS {
         let act = if run.is_acted { "act" } else { "" };
-        for part in [run.name, "|", run.rules, "|", run.options, "|", act, "\n"] {
+        let options = if run.is_oldest {
+            "-o sensor.oldest_ways=true"
+        } else {
+            ""
+        };
+        for part in [run.name, "|", run.rules, "|", options, "|", act, "\n"] {
             lines.push_str(part);
         }
     }

@@ -10,6 +10,7 @@ mod console;
 mod debian_kernel;
 mod initramfs;
 mod machine;
+mod report;
 
 use std::fs;
 use std::path::Path;
@@ -27,8 +28,8 @@ struct Run {
     name: &'static str,
     /// Where its rules are in the machine.
     rules: &'static str,
-    /// Further arguments of the agent.
-    options: &'static str,
+    /// Whether the agent is to read the kernel as on 5.8, whatever the kernel has.
+    is_oldest: bool,
     /// Whether every rule has to fire; else the agent only has to be ready.
     is_acted: bool,
 }
@@ -39,42 +40,42 @@ const ACTED: &str = include_str!("acted.yaml");
 /// A rule that no event can be excluded for, so that every program is loaded and attached.
 const EVERY_EVENT: &str = include_str!("every_event.yaml");
 
-/// Every run is done twice: the newest way that the kernel offers, and what 5.8 offers.
+/// Each rule set twice: with the newest ways of reading that the kernel offers, and with those of 5.8.
 const RUNS: &[Run] = &[
     Run {
         name: "acted",
         rules: "/tests/acted.yaml",
-        options: "",
+        is_oldest: false,
         is_acted: true,
     },
     Run {
         name: "acted, oldest ways",
         rules: "/tests/acted.yaml",
-        options: "-o sensor.oldest_ways=true",
+        is_oldest: true,
         is_acted: true,
     },
     Run {
         name: "default rules",
         rules: "/rules",
-        options: "",
+        is_oldest: false,
         is_acted: false,
     },
     Run {
         name: "default rules, oldest ways",
         rules: "/rules",
-        options: "-o sensor.oldest_ways=true",
+        is_oldest: true,
         is_acted: false,
     },
     Run {
         name: "every event",
         rules: "/tests/every_event.yaml",
-        options: "",
+        is_oldest: false,
         is_acted: false,
     },
     Run {
         name: "every event, oldest ways",
         rules: "/tests/every_event.yaml",
-        options: "-o sensor.oldest_ways=true",
+        is_oldest: true,
         is_acted: false,
     },
 ];
@@ -115,7 +116,7 @@ pub(crate) fn run(series: &[String], debug: bool) -> Result<()> {
         match outcome {
             Ok(transcript) => {
                 tool::say(&format!("Linux {}:", transcript.release));
-                if !report(&transcript, &expected) {
+                if !report::say(&transcript, &expected) {
                     failed.push(kernel.series);
                 }
             }
@@ -164,50 +165,4 @@ fn boot(
         }
         return Ok(transcript);
     }
-}
-
-/// Says what came of each run; whether all is well.
-fn report(transcript: &Transcript, expected: &[String]) -> bool {
-    let mut is_good = true;
-    for wanted in RUNS {
-        let Some(run) = transcript.runs.iter().find(|run| run.name == wanted.name) else {
-            tool::say(&format!("  {}: FAILED: it was not run", wanted.name));
-            is_good = false;
-            continue;
-        };
-        let missing: Vec<&str> = expected
-            .iter()
-            .filter(|rule| wanted.is_acted && !run.fired.contains(*rule))
-            .map(String::as_str)
-            .collect();
-        if run.ready.is_none() || !missing.is_empty() {
-            is_good = false;
-            let problem = if run.ready.is_none() {
-                "never ready".to_owned()
-            } else {
-                format!("no alert for {}", missing.join(", "))
-            };
-            tool::say(&format!("  {}: FAILED: {problem}", wanted.name));
-            for line in &run.log {
-                tool::say(&format!("    {line}"));
-            }
-            continue;
-        }
-        let alerts = if wanted.is_acted {
-            format!(", an alert of each of {} rules", expected.len())
-        } else {
-            String::new()
-        };
-        let ready = run.ready.as_deref().unwrap_or_default();
-        tool::say(&format!("  {}: {ready}{alerts}", wanted.name));
-        for (program, instructions) in &run.verified {
-            tool::say(&format!(
-                "    {program:20} {instructions:>8} instructions verified"
-            ));
-        }
-        for refusal in &run.refusals {
-            tool::say(&format!("    {refusal}"));
-        }
-    }
-    is_good
 }
