@@ -190,10 +190,11 @@ offsets! {
 pub struct Settings {
     /// The agent's own process id in the initial pid namespace: what it does is not recorded.
     pub agent_pid: u32,
-    /// 1: kernel structures are read by plain loads, which the verifier checks against BTF (5.11+).
-    /// 0: by `bpf_probe_read_kernel`, some five times slower.
+    /// 1: the kernel has `bpf_get_current_task_btf` (5.11+), and structures are read by plain loads,
+    /// which the verifier checks against BTF. 0: by `bpf_probe_read_kernel`, some five times slower.
     pub direct_loads: u32,
-    /// 1: the kernel has `bpf_task_pt_regs` (5.15+). 0: the registers are found on the stack.
+    /// 1: the kernel has `bpf_task_pt_regs` (5.15+), which is used with `direct_loads`. 0: the
+    /// registers are found on the stack, and read by `bpf_probe_read_kernel`.
     pub has_task_pt_regs: u32,
     /// Bytes of a kernel stack, for `has_task_pt_regs` = 0.
     pub stack_size: u32,

@@ -9,7 +9,7 @@ use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 
 use crate::descriptor::file_of;
-use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Registers, Typed, Untyped, current_task, offset, setting, user_registers};
 use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
@@ -60,7 +60,7 @@ impl Call {
 
     /// From the registers, by the number of the call.
     #[inline(always)]
-    fn read(syscall: u32, registers: Typed) -> Self {
+    fn read(syscall: u32, registers: Registers) -> Self {
         let (first, second, third) = (
             registers.u64(offset!(regs_arg0)),
             registers.u64(offset!(regs_arg1)),

@@ -74,6 +74,10 @@ pub struct Kernel {
     pub inode_size: u32,
     /// Bytes of `struct pid`.
     pub pid_size: u32,
+    /// Whether it has the helper `bpf_get_current_task_btf` (5.11+, and older ones that got it later).
+    pub has_current_task_btf: bool,
+    /// Whether it has the helper `bpf_task_pt_regs` (5.15+, and older ones that got it later).
+    pub has_task_pt_regs: bool,
     /// Index of the v1 controller whose cgroups stand for a task that has none in v2.
     pub cgroup_v1_subsystem: u32,
 }
@@ -158,7 +162,11 @@ impl Kernel {
         let regs_size = size_of("pt_regs", "di")?;
         let inode_size = size_of("inode", "i_ino")?;
         let pid_size = size_of("pid", "numbers")?;
+        // The version does not tell: distributions give newer helpers to older kernels.
+        let has_helper = |name| btf.enum_value("bpf_func_id", name).is_some();
         Ok(Self {
+            has_current_task_btf: has_helper("BPF_FUNC_get_current_task_btf"),
+            has_task_pt_regs: has_helper("BPF_FUNC_task_pt_regs"),
             version,
             offsets,
             file_span,
@@ -201,5 +209,8 @@ mod tests {
         let kernel = Kernel::detect().unwrap();
         assert!(kernel.version >= OLDEST);
         assert_ne!(kernel.offsets.task_tgid, kernel.offsets.task_pid);
+        // An older kernel may have them; a newer one always has.
+        assert!(kernel.has_current_task_btf || kernel.version < (5, 11));
+        assert!(kernel.has_task_pt_regs || kernel.version < (5, 15));
     }
 }
