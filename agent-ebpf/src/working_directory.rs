@@ -12,7 +12,7 @@ use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
 
-/// chdir, fchdir, and setns and pivot_root, which can move the directory along with the root.
+/// chdir, fchdir, and setns and `pivot_root`, which can move the directory along with the root.
 #[tracepoint(category = "syscalls", name = "sys_exit_chdir")]
 pub(crate) fn sys_exit_chdir(context: TracePointContext) -> u32 {
     if syscall_result(&context, SYSCALL_RESULT) != 0 || is_agent() {
