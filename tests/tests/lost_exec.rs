@@ -10,7 +10,7 @@ fn a_program_whose_start_was_lost_is_known_at_its_first_event() {
     let wanted = scratch.path().join("written");
     let shown = wanted.to_str().expect("UTF-8");
     let rules = format!(
-        "{MARKER_RULE}- rule: Written\n  desc: A test.\n  condition: evt.is_open_write = true and fd.name = {shown}\n  output: written %proc.name %proc.exepath %proc.args %proc.pname\n  priority: INFO\n"
+        "{MARKER_RULE}- rule: Written\n  desc: A test.\n  condition: evt.type in (open, openat) and evt.is_open_write = true and fd.name = {shown}\n  output: written %proc.name %proc.exepath %proc.args %proc.pname\n  priority: INFO\n"
     );
     let agent = AgentBuilder::rules(&rules)
         .option("sensor.process_ring_bytes=65536")
