@@ -11,7 +11,7 @@ use aya_ebpf::programs::TracePointContext;
 use crate::descriptor::{
     AF_INET, AF_INET6, AF_UNIX, UNIX_PATH, file_of, sock_of_file, unix_section,
 };
-use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Registers, Typed, Untyped, current_task, offset, setting, user_registers};
 use crate::open::{SYSCALL_RESULT, syscall_result};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
@@ -97,7 +97,7 @@ unsafe fn internet_addresses(part: *mut ConnectPart, sock: Untyped) {
 /// # Safety
 /// `part` points to a fixed part that the caller owns.
 #[inline(always)]
-unsafe fn passed_address(part: *mut ConnectPart, registers: Typed) {
+unsafe fn passed_address(part: *mut ConnectPart, registers: Registers) {
     let address = registers.u64(offset!(regs_arg1));
     let length = registers.u32(offset!(regs_arg2));
     // Both `sockaddr_in` and `sockaddr_in6` in one: family, port, then 24 bytes.

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use agent_ebpf::{ABSENT, Offsets, Settings};
+use agent_ebpf::{ABSENT, Need, Offsets, Settings};
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
 };
@@ -27,6 +27,7 @@ static SETTINGS: Settings = Settings {
     syscall_openat2: 0,
     data_bytes: 0,
     inode_size: 0,
+    pid_numbers_flexible: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.
@@ -35,7 +36,10 @@ static SETTINGS: Settings = Settings {
 /// verifier they are constants, since the map behind them is frozen and read-only.
 macro_rules! offset {
     ($member:ident) => {
-        $crate::kernel::constant(|offsets, _| &offsets.$member)
+        $crate::kernel::present(
+            agent_ebpf::needs::$member,
+            $crate::kernel::constant(|offsets, _| &offsets.$member),
+        )
     };
 }
 
@@ -54,6 +58,17 @@ pub(crate) fn constant(
 ) -> u32 {
     // SAFETY: a reference can be read.
     unsafe { core::ptr::read_volatile(member(&OFFSETS, &SETTINGS)) }
+}
+
+/// The offset, of which the compiler is told that it is there if it must be: or a test of it would be
+/// compiled into each of the hundreds of reads.
+#[inline(always)]
+pub(crate) fn present(need: Need, offset: u32) -> u32 {
+    if need == Need::Required {
+        // SAFETY: the agent does not load the programs where such a member is absent.
+        unsafe { core::hint::assert_unchecked(offset != ABSENT) };
+    }
+    offset
 }
 
 /// A kernel structure that the verifier knows by its BTF type, so that members can be loaded
@@ -173,15 +188,49 @@ pub(crate) fn current_task() -> Typed {
     }
 }
 
+/// The user's registers as a system call's entry saved them (`struct pt_regs`).
+#[derive(Clone, Copy)]
+pub(crate) struct Registers(Typed);
+
+impl Registers {
+    /// Whether the verifier knows their type: only `bpf_task_pt_regs` returns one, and only of a
+    /// task that has its type.
+    #[inline(always)]
+    fn are_typed() -> bool {
+        setting!(has_task_pt_regs) == 1 && setting!(direct_loads) == 1
+    }
+
+    #[inline(always)]
+    pub(crate) fn u32(self, offset: u32) -> u32 {
+        if Self::are_typed() {
+            self.0.u32(offset)
+        } else {
+            self.0.untyped().read(offset)
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn u64(self, offset: u32) -> u64 {
+        if Self::are_typed() {
+            self.0.u64(offset)
+        } else {
+            self.0.untyped().read(offset)
+        }
+    }
+}
+
 /// The user registers saved at the entry of the system call that `task` (the current one) is in.
 #[inline(always)]
-pub(crate) fn user_registers(task: Typed) -> Typed {
-    if setting!(has_task_pt_regs) == 1 && setting!(direct_loads) == 1 {
+pub(crate) fn user_registers(task: Typed) -> Registers {
+    if Registers::are_typed() {
         // SAFETY: `task` is the current task as `bpf_get_current_task_btf` returned it.
-        return Typed(unsafe { bpf_task_pt_regs(task.0 as *mut _) } as *const u8);
+        return Registers(Typed(
+            unsafe { bpf_task_pt_regs(task.0 as *mut _) } as *const u8
+        ));
     }
     // `task_pt_regs` of x86: the registers are at the very top of the kernel stack.
     let stack = task.untyped().follow(offset!(task_stack));
     let top = stack.plus(setting!(stack_size));
-    Typed((top.0.wrapping_sub(u64::from(setting!(regs_size)))) as *const u8)
+    let registers = top.0.wrapping_sub(u64::from(setting!(regs_size)));
+    Registers(Typed(registers as *const u8))
 }

@@ -29,6 +29,7 @@ mod fork;
 mod kernel;
 mod open;
 mod output;
+mod overlay;
 mod path;
 mod record_writer;
 mod task;

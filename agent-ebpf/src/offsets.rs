@@ -32,6 +32,13 @@ macro_rules! offsets {
         #[expect(missing_docs, reason = "each is named after its structure and member in MEMBERS")]
         pub struct Offsets { $(pub $field: u32,)+ }
 
+        /// What the absence of each member means, for the programs: known when they are compiled.
+        #[expect(missing_docs, non_upper_case_globals, reason = "named as the fields of Offsets are")]
+        pub mod needs {
+            use super::Need;
+            $(pub const $field: Need = Need::$need;)+
+        }
+
         impl Offsets {
             /// What each offset stands for, in the order of the structure's fields.
             pub const MEMBERS: &'static [Member] = &[
@@ -116,6 +123,7 @@ offsets! {
     mm_env_start: "mm_struct" ["env_start"] Required;
     mm_env_end: "mm_struct" ["env_end"] Required;
     bprm_file: "linux_binprm" ["file"] Required;
+    bprm_interpreter: "linux_binprm" ["interp"] Required;
     bprm_filename: "linux_binprm" ["filename"] Required;
     fs_root: "fs_struct" ["root"] Required;
     fs_pwd: "fs_struct" ["pwd"] Required;
@@ -133,6 +141,7 @@ offsets! {
     dentry_parent: "dentry" ["d_parent"] Required;
     dentry_name_len: "dentry" ["d_name.len"] Required;
     dentry_name: "dentry" ["d_name.name"] Required;
+    dentry_short_name: "dentry" ["d_shortname", "d_iname"] Optional;
     vfsmount_root: "vfsmount" ["mnt_root"] Required;
     mount_vfsmount: "mount" ["mnt"] Required;
     mount_parent: "mount" ["mnt_parent"] Required;
@@ -181,10 +190,11 @@ offsets! {
 pub struct Settings {
     /// The agent's own process id in the initial pid namespace: what it does is not recorded.
     pub agent_pid: u32,
-    /// 1: kernel structures are read by plain loads, which the verifier checks against BTF (5.11+).
-    /// 0: by `bpf_probe_read_kernel`, some five times slower.
+    /// 1: the kernel has `bpf_get_current_task_btf` (5.11+), and structures are read by plain loads,
+    /// which the verifier checks against BTF. 0: by `bpf_probe_read_kernel`, some five times slower.
     pub direct_loads: u32,
-    /// 1: the kernel has `bpf_task_pt_regs` (5.15+). 0: the registers are found on the stack.
+    /// 1: the kernel has `bpf_task_pt_regs` (5.15+), which is used with `direct_loads`. 0: the
+    /// registers are found on the stack, and read by `bpf_probe_read_kernel`.
     pub has_task_pt_regs: u32,
     /// Bytes of a kernel stack, for `has_task_pt_regs` = 0.
     pub stack_size: u32,
@@ -212,12 +222,15 @@ pub struct Settings {
     pub data_bytes: u32,
     /// Bytes of `struct inode`: behind it, overlayfs keeps the upper layer's entry.
     pub inode_size: u32,
+    /// 1: `pid.numbers` is an array without a length (since 6.5), of which direct loads may read any
+    /// element; 0: the verifier takes it for an array of one.
+    pub pid_numbers_flexible: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 15] {
+    pub const fn to_array(self) -> [u32; 16] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -234,11 +247,12 @@ impl Settings {
             self.syscall_openat2,
             self.data_bytes,
             self.inode_size,
+            self.pid_numbers_flexible,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 15 * 4);
+const _: () = assert!(size_of::<Settings>() == 16 * 4);
 
 /// More bytes of moved data are never recorded (a power of two).
 pub const MAX_DATA: u32 = 4096;

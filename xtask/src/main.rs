@@ -7,6 +7,7 @@ mod lint;
 mod run;
 mod setup;
 mod test;
+mod test_kernels;
 mod tool;
 
 use std::process::ExitCode;
@@ -42,6 +43,14 @@ enum Command {
         /// Only tests whose name contains this, and no lints
         filter: Option<String>,
     },
+    /// Boot other kernels in virtual machines and test the agent there
+    TestKernels {
+        /// Only kernels of these series, such as 6.1
+        series: Vec<String>,
+        /// Test the debug build: quicker to build, slower to run
+        #[arg(long)]
+        debug: bool,
+    },
     /// Measure what the agent costs: per system call, in memory, until it is ready; or the rule engine
     Bench {
         /// What to measure
@@ -73,6 +82,7 @@ fn main() -> ExitCode {
         Command::Build { release } => build::run(release).map(drop),
         Command::Run { arguments } => run::run(&arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
+        Command::TestKernels { series, debug } => test_kernels::run(&series, debug),
         Command::Bench {
             subject,
             rounds,

@@ -120,6 +120,9 @@ pub struct Strings<'r> {
 pub struct Exec<'r> {
     /// The executable as the kernel opened it (for a script: the interpreter).
     pub exe_path: Option<KernelPath<'r>>,
+    /// The kernel ran an interpreter in place of the file that was passed: a script, or one of the
+    /// formats of `binfmt_misc`.
+    pub interpreted: bool,
     /// The working directory.
     pub cwd: Option<KernelPath<'r>>,
     /// The path as passed to the call.
@@ -192,6 +195,8 @@ pub struct Open<'r> {
     pub dev: u32,
     /// Inode number of the opened file.
     pub inode: u64,
+    /// Where it is in an overlay; `None` outside of one.
+    pub layer: Option<OverlayLayer>,
     /// This open made the file.
     pub created: bool,
 }

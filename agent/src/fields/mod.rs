@@ -21,10 +21,12 @@ mod parameter;
 mod path_text;
 mod proc;
 pub mod registry;
+#[cfg(test)]
+mod tests;
 mod user;
 mod value;
 
-pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};
+pub use context::{Context, EventFields, EventTimes, Extractor, Extractors, FileNames, View};
 pub(crate) use errno::errno_name;
 pub use fd::file_names;
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};

@@ -71,6 +71,14 @@ pub const PROCESS_TABLE_MISSES: Family = Family {
     labels: &["in_proc"],
 };
 
+/// How often there was no hash of an executable.
+pub const EXECUTABLES_NOT_HASHED: Family = Family {
+    name: "peregrine_executables_not_hashed_total",
+    help: "Times that a rule or an output asked for an executable's hash and there was none.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
 /// Metrics of one name.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {

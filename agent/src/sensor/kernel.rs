@@ -72,6 +72,12 @@ pub struct Kernel {
     pub regs_size: u32,
     /// Bytes of `struct inode`.
     pub inode_size: u32,
+    /// Bytes of `struct pid`.
+    pub pid_size: u32,
+    /// Whether it has the helper `bpf_get_current_task_btf` (5.11+, and older ones that got it later).
+    pub has_current_task_btf: bool,
+    /// Whether it has the helper `bpf_task_pt_regs` (5.15+, and older ones that got it later).
+    pub has_task_pt_regs: bool,
     /// Index of the v1 controller whose cgroups stand for a task that has none in v2.
     pub cgroup_v1_subsystem: u32,
 }
@@ -127,6 +133,7 @@ impl Kernel {
         let offsets = Offsets::from_array(values);
         if offsets.dentry_name_len != offsets.dentry_parent + 12
             || offsets.dentry_name != offsets.dentry_parent + 16
+            || ![offsets.dentry_parent + 32, ABSENT].contains(&offsets.dentry_short_name)
         {
             return Err(KernelError::DentryLayout);
         }
@@ -148,20 +155,24 @@ impl Kernel {
             .iter()
             .find_map(|name| btf.enum_value("cgroup_subsys_id", name))
             .unwrap_or(ABSENT);
-        let regs_size = btf.size_of("pt_regs").ok_or(KernelError::NoMember {
-            structure: "pt_regs",
-            member: "di",
-        })?;
-        let inode_size = btf.size_of("inode").ok_or(KernelError::NoMember {
-            structure: "inode",
-            member: "i_ino",
-        })?;
+        let size_of = |structure, member| {
+            let size = btf.size_of(structure);
+            size.ok_or(KernelError::NoMember { structure, member })
+        };
+        let regs_size = size_of("pt_regs", "di")?;
+        let inode_size = size_of("inode", "i_ino")?;
+        let pid_size = size_of("pid", "numbers")?;
+        // The version does not tell: distributions give newer helpers to older kernels.
+        let has_helper = |name| btf.enum_value("bpf_func_id", name).is_some();
         Ok(Self {
+            has_current_task_btf: has_helper("BPF_FUNC_get_current_task_btf"),
+            has_task_pt_regs: has_helper("BPF_FUNC_task_pt_regs"),
             version,
             offsets,
             file_span,
             regs_size,
             inode_size,
+            pid_size,
             cgroup_v1_subsystem,
         })
     }
@@ -198,5 +209,8 @@ mod tests {
         let kernel = Kernel::detect().unwrap();
         assert!(kernel.version >= OLDEST);
         assert_ne!(kernel.offsets.task_tgid, kernel.offsets.task_pid);
+        // An older kernel may have them; a newer one always has.
+        assert!(kernel.has_current_task_btf || kernel.version < (5, 11));
+        assert!(kernel.has_task_pt_regs || kernel.version < (5, 15));
     }
 }

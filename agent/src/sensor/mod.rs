@@ -4,6 +4,7 @@
 mod btf;
 mod kernel;
 mod merge;
+mod own_process;
 mod privilege;
 mod probe;
 mod ring;
@@ -16,19 +17,21 @@ use agent_ebpf::{
     Capture, DROP_COUNTERS, DROP_SCRATCH_BUSY, MAX_DATA, RecordKind, Settings, names,
 };
 use aya::maps::{Array, MapData, PerCpuArray};
-use aya::programs::{ProgramError, RawTracePoint, TracePoint};
+use aya::programs::{ProgramError, ProgramInfo, RawTracePoint, TracePoint};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use thiserror::Error;
 use tracing::{debug, info};
 
 pub use btf::{Btf, BtfError};
 pub use kernel::{Kernel, KernelError};
+pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
 pub use ring::{Reader, RingUsage, StopHandle, Wake};
 pub use tracefs::TracefsError;
 
 use crate::event::Pid;
+use crate::heap;
 
 /// The programs, built for the BPF target by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf"));
@@ -42,7 +45,7 @@ pub enum SensorError {
     /// The kernel lacks something.
     #[error(transparent)]
     Kernel(#[from] KernelError),
-    /// The tracepoints' ids cannot be read.
+    /// The tracepoints of system calls cannot be found.
     #[error(transparent)]
     Tracefs(#[from] TracefsError),
     /// The object could not be loaded.
@@ -157,7 +160,9 @@ impl Sensor {
         privilege::check()?;
         let kernel = Kernel::detect()?;
         let settings = settings(&kernel, options);
-        match Self::load(&kernel, settings, options) {
+        let mut probes = options.wanted.probes();
+        tracefs::retain_existing(&mut probes)?;
+        match Self::load(&kernel, settings, options, probes.clone()) {
             // Kernels differ in which pointers they let a program follow. What the helper reads
             // is the same, only slower.
             Err(SensorError::Refused { program, source }) if settings.direct_loads == 1 => {
@@ -170,9 +175,11 @@ impl Sensor {
                     &kernel,
                     Settings {
                         direct_loads: 0,
+                        has_task_pt_regs: 0,
                         ..settings
                     },
                     options,
+                    probes,
                 )
             }
             outcome => outcome,
@@ -183,7 +190,13 @@ impl Sensor {
         kernel: &Kernel,
         settings: Settings,
         options: &Options,
+        probes: Vec<Probe>,
     ) -> Result<(Self, Reader), SensorError> {
+        debug!(
+            direct_loads = settings.direct_loads,
+            has_task_pt_regs = settings.has_task_pt_regs,
+            "loading the programs"
+        );
         let offsets = kernel.offsets.to_array();
         let settings = settings.to_array();
         let cpus = aya::util::nr_cpus().map_err(|(_, source)| SensorError::Reader(source))?;
@@ -197,26 +210,12 @@ impl Sensor {
             .map_max_entries(names::SCRATCH, u32::try_from(cpus).unwrap_or(u32::MAX))
             .load(OBJECT)
             .map_err(SensorError::Load)?;
+        // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
+        // ready, since the rings are mapped next.
+        heap::give_back();
 
-        let mut attached = options.wanted.probes();
-        if attached
-            .iter()
-            .any(|probe| matches!(probe.hook, Hook::SyscallExit(_)))
-        {
-            tracefs::ensure_mounted()?;
-        }
-        attached.retain(|probe| match probe.hook {
-            Hook::RawTracepoint(_) => true,
-            Hook::SyscallExit(name) => {
-                let exists = tracefs::has_syscall(name);
-                if !exists {
-                    debug!(name, "this kernel has no such system call");
-                }
-                exists
-            }
-        });
         // All are loaded before any is attached: a refusal leaves no trace.
-        for probe in &attached {
+        for probe in &probes {
             let program = programs
                 .program_mut(probe.program)
                 .ok_or(SensorError::Incomplete(probe.program))?;
@@ -228,11 +227,13 @@ impl Sensor {
                 Hook::RawTracepoint(_) => {
                     let program: &mut RawTracePoint = program.try_into().map_err(refused)?;
                     program.load().map_err(refused)?;
+                    tell_cost(probe.program, program.info());
                 }
                 Hook::SyscallExit(_) => {
                     let program: &mut TracePoint = program.try_into().map_err(refused)?;
                     if program.fd().is_err() {
                         program.load().map_err(refused)?;
+                        tell_cost(probe.program, program.info());
                     }
                 }
             }
@@ -240,7 +241,7 @@ impl Sensor {
         let reader = Reader::new(&mut programs, options)?;
         set_captures(&mut programs, &options.wanted)?;
         // The process events come first, so that nothing done by an unknown process is seen.
-        for probe in &attached {
+        for probe in &probes {
             let program = programs
                 .program_mut(probe.program)
                 .ok_or(SensorError::Incomplete(probe.program))?;
@@ -273,7 +274,7 @@ impl Sensor {
         Ok((
             Self {
                 _programs: programs,
-                attached,
+                attached: probes,
                 drops: DropCounters(Arc::new(drops)),
             },
             reader,
@@ -288,6 +289,16 @@ impl Sensor {
     /// What counts the records lost in the kernel; it may outlive the sensor.
     pub fn drop_counters(&self) -> DropCounters {
         self.drops.clone()
+    }
+}
+
+/// Logs how many instructions the verifier walked, of the 1,000,000 that it does at most. Kernels
+/// before 5.16 do not tell.
+fn tell_cost(program: &'static str, info: Result<ProgramInfo, ProgramError>) {
+    match info.map(|info| info.verified_instruction_count()) {
+        Ok(Some(verified_instructions)) => debug!(program, verified_instructions, "verified"),
+        Ok(None) => debug!(program, "verified"),
+        Err(error) => debug!(program, %error, "verified; the kernel tells no more of it"),
     }
 }
 
@@ -333,9 +344,8 @@ struct CaptureBytes(Capture);
 unsafe impl aya::Pod for CaptureBytes {}
 
 fn settings(kernel: &Kernel, options: &Options) -> Settings {
-    // `bpf_get_current_task_btf` is of 5.11, `bpf_task_pt_regs` of 5.15.
-    let direct = !options.oldest_ways && kernel.version >= (5, 11);
-    let registers = !options.oldest_ways && kernel.version >= (5, 15);
+    let direct = !options.oldest_ways && kernel.has_current_task_btf;
+    let registers = direct && kernel.has_task_pt_regs;
     Settings {
         agent_pid: options.leave_out.map_or(0, |pid| pid.0),
         direct_loads: u32::from(direct),
@@ -344,6 +354,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         stack_size: 16 * 1024,
         regs_size: kernel.regs_size,
         inode_size: kernel.inode_size,
+        pid_numbers_flexible: u32::from(kernel.pid_size <= kernel.offsets.pid_numbers),
         cgroup_v1_subsystem: kernel.cgroup_v1_subsystem,
         open_classes: options.wanted.open_classes(),
         connect_failed: u32::from(

@@ -76,6 +76,8 @@ pub struct Wanted {
     pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
     pub open_inode: bool,
+    /// Whether an exec has to be handled while the program still runs.
+    pub exec_at_once: bool,
 }
 
 impl Wanted {

@@ -7,7 +7,8 @@
 //!
 //! Waking a reader costs the watched process more than its record does. While events come, the
 //! reader looks at the rings every millisecond and nobody wakes it. After [`QUIET`] without an event
-//! it says in a map that it sleeps, and the next record wakes it at once.
+//! it says in a map that it sleeps, and the next record wakes it at once. Rules that ask for the content of
+//! executables cannot wait until a program that runs for a moment is gone: for them each exec wakes it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_ebpf::{Header, names};
+use agent_ebpf::{Header, WAKE_FOR_ANY, WAKE_FOR_EXEC, names};
 use aya::Ebpf;
 use aya::maps::{Array, Map, MapData, RingBuf};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
@@ -118,6 +119,7 @@ pub struct Reader {
     event: Head,
     asleep: Array<MapData, u32>,
     stop: Arc<OwnedFd>,
+    exec_at_once: bool,
     last_record: Instant,
     merge: Merge,
 }
@@ -138,6 +140,7 @@ impl Reader {
             event: Head::new(programs, names::EVENT_RING, options.event_ring_bytes)?,
             asleep,
             stop: Arc::new(stop),
+            exec_at_once: options.wanted.exec_at_once,
             last_record: Instant::now(),
             merge: Merge::default(),
         })
@@ -188,9 +191,16 @@ impl Reader {
             self.last_record = now;
         }
         if now.duration_since(self.last_record) < QUIET {
-            return self.poll(false, INTERVAL);
+            if !self.exec_at_once {
+                return self.poll(false, INTERVAL);
+            }
+            // An exec that is just being recorded may miss the wish; then it waits for its turn.
+            self.set_asleep(WAKE_FOR_EXEC)?;
+            let wake = self.poll(true, INTERVAL)?;
+            self.set_asleep(0)?;
+            return Ok(wake);
         }
-        self.set_asleep(1)?;
+        self.set_asleep(WAKE_FOR_ANY)?;
         std::thread::sleep(SETTLE);
         let wake = self.poll(true, LONGEST_SLEEP)?;
         self.set_asleep(0)?;

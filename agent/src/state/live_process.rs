@@ -321,7 +321,10 @@ mod tests {
             .as_raw_nonzero()
             .get()
             .cast_unsigned());
+        // New memory that is written to: a new thread may not have had a page fault yet.
+        let pages = std::hint::black_box(vec![1_u8; 1 << 20]);
         assert!(own.page_faults(thread).unwrap().minor > 0);
+        drop(pages);
         assert_eq!(
             own.descriptor_limit(),
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current

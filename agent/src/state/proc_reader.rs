@@ -287,11 +287,17 @@ fn executable(directory: &OwnedFd) -> Option<ExecutableFile> {
     };
     Some(ExecutableFile {
         inode: stat.st_ino,
+        device: kernel_device(stat.st_dev),
         ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
         mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
         writable: None,
         layer: None,
     })
+}
+
+/// A device number as the kernel encodes it internally.
+pub(super) fn kernel_device(device: u64) -> u32 {
+    (rustix::fs::major(device) << 20) | (rustix::fs::minor(device) & 0xf_ffff)
 }
 
 fn set(slot: &mut u32, value: Option<&[u8]>) {

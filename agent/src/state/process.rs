@@ -79,6 +79,18 @@ pub struct Program {
     pub env_truncated: bool,
     /// The executable's file.
     pub file: Option<ExecutableFile>,
+    /// The script that the executable was run for; `None` for a program, and where the start was
+    /// not seen.
+    pub script: Option<Script>,
+}
+
+/// A file that the kernel runs by running another, its interpreter.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Its path as it was passed.
+    pub path: Text,
+    /// The working directory at that time.
+    pub directory: Option<Text>,
 }
 
 /// The ids of a process that are neither its key nor its parent's.

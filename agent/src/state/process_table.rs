@@ -25,7 +25,7 @@ use ancestors::MAX_ANCESTORS;
 use super::boot_clock::BootClock;
 use super::live_process::LiveProcess;
 use super::proc_reader::{ARGS_LIMIT, ENV_LIMIT, Limited, ProcReader, Snapshot};
-use super::process::{Process, ProcessIds, Program, Source};
+use super::process::{Process, ProcessIds, Program, Script, Source};
 use super::text_pool::{Text, TextPool};
 use crate::container::{CgroupMembership, ContainerTable};
 use crate::event::{
@@ -424,6 +424,7 @@ impl ProcessTable {
             env,
             env_truncated,
             file: snapshot.file,
+            script: None,
         };
         Process {
             key: snapshot.key,
@@ -464,6 +465,10 @@ impl ProcessTable {
             env,
             env_truncated,
             file: (exec.file.inode != 0).then_some(exec.file),
+            script: exec.interpreted.then(|| Script {
+                path: self.texts.text(exec.filename.bytes),
+                directory: exec.cwd.as_ref().map(|path| self.path_text(path)),
+            }),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Debian's archive, beyond the suites that this machine is configured for: one package out of it,
-//! checked by apt against the archive's keys, without touching the machine's package system.
+//! checked by apt against the archive's keys, and unpacked without touching the machine's package
+//! system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -27,19 +28,45 @@ const SUITES: [&str; 7] = [
 /// Downloads the first version of a package that starts with `upstream` and a revision; returns the
 /// file, which lies in `folder`.
 pub(super) fn download(package: &str, upstream: &str, folder: &Path) -> Result<PathBuf> {
+    let found = find(package, upstream, &SUITES, folder)?;
+    found.apt.download(package, &found.version)
+}
+
+/// Downloads the package that a metapackage depends on, as the metapackages of Linux do on the newest
+/// build: the first of `suites` decides that has the metapackage in a version of `series`. The
+/// package is the dependency whose name starts with `prefix`.
+pub(crate) fn download_newest(
+    metapackage: &str,
+    prefix: &str,
+    series: &str,
+    suites: &[&str],
+    folder: &Path,
+) -> Result<PathBuf> {
+    let found = find(metapackage, series, suites, folder)?;
+    let (package, version) = found.apt.dependency(metapackage, &found.version, prefix)?;
+    found.apt.download(&package, &version)
+}
+
+/// A version of a package, and the apt whose sources name the suite that has it.
+struct Found<'a> {
+    apt: PrivateApt<'a>,
+    version: String,
+}
+
+fn find<'a>(package: &str, upstream: &str, suites: &[&str], folder: &'a Path) -> Result<Found<'a>> {
     if !tool::is_installed("apt-get") || !Path::new(KEYRING).is_file() {
         bail!("this is no Debian machine: there is no apt-get, or no {KEYRING}");
     }
     let apt = PrivateApt::create(folder)?;
     let mut problems = Vec::new();
     for mirror in apt.mirrors()? {
-        for suite in SUITES {
+        for suite in suites {
             match apt.find(&mirror, suite, package, upstream) {
                 Ok(Some(version)) => {
                     tool::say(&format!(
                         "downloading Debian's {package} {version} of {suite}"
                     ));
-                    return apt.download(package, &version);
+                    return Ok(Found { apt, version });
                 }
                 Ok(None) => {}
                 Err(error) => problems.push(format!("{suite}: {error:#}")),
@@ -48,11 +75,46 @@ pub(super) fn download(package: &str, upstream: &str, folder: &Path) -> Result<P
     }
     // All suites failing alike is a network problem; the last one stands for it.
     match problems.pop() {
-        Some(problem) if problems.len() + 1 >= SUITES.len() => {
+        Some(problem) if problems.len() + 1 >= suites.len() => {
             Err(anyhow!(problem)).context("no suite of Debian's archive can be read")
         }
         _ => bail!("no suite of Debian's archive has {package} {upstream}"),
     }
+}
+
+/// Extracts one folder of a package, of which only the last part of its path is kept.
+pub(crate) fn extract(package: &Path, folder: &str, into: &Path) -> Result<()> {
+    let mut archive = Command::new("dpkg-deb")
+        .arg("--fsys-tarfile")
+        .arg(package)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start dpkg-deb")?;
+    let contents = archive
+        .stdout
+        .take()
+        .ok_or_else(|| anyhow!("dpkg-deb has no output"))?;
+    let strip = folder.split('/').count() - 1;
+    let status = Command::new("tar")
+        .args([
+            "-x",
+            "--no-same-owner",
+            &format!("--strip-components={strip}"),
+            "-C",
+        ])
+        .arg(into)
+        .arg(folder)
+        .stdin(contents)
+        .status()
+        .context("cannot start tar")?;
+    let archived = archive.wait()?;
+    if !status.success() || !archived.success() {
+        bail!(
+            "{} has no {folder}, or it cannot be unpacked",
+            package.display()
+        );
+    }
+    Ok(())
 }
 
 /// An apt with lists, cache and sources of its own; proxies and the like are the machine's.
@@ -126,16 +188,30 @@ impl<'a> PrivateApt<'a> {
         Ok(version_in(&known, upstream))
     }
 
+    /// The first dependency of a package whose name starts with `prefix`: its name and version.
+    fn dependency(&self, package: &str, version: &str, prefix: &str) -> Result<(String, String)> {
+        let exact = format!("{package}={version}");
+        let shown = tool::output(
+            self.command_with_own_sources("apt-cache")
+                .args(["show", &exact]),
+        )?;
+        dependency_in(&shown, prefix)
+            .ok_or_else(|| anyhow!("{exact} depends on no exact version of a {prefix}*"))
+    }
+
     fn download(&self, package: &str, version: &str) -> Result<PathBuf> {
         let exact = format!("{package}={version}");
         tool::output(
             self.command_with_own_sources("apt-get")
                 .args(["download", &exact]),
         )?;
+        let start = format!("{package}_");
         for entry in fs::read_dir(self.folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "deb") {
-                return Ok(path);
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(&start) && name.ends_with(".deb") {
+                return Ok(entry.path());
             }
         }
         bail!("apt-get downloaded no file for {exact}")
@@ -159,16 +235,30 @@ fn mirrors_in(addresses: &str) -> Vec<String> {
     mirrors
 }
 
-/// Out of lines like ` package | version | where`: the version of this upstream version.
+/// Out of lines like ` package | version | where`: the first one of this upstream version or series.
 fn version_in(madison: &str, upstream: &str) -> Option<String> {
     madison
         .lines()
         .filter_map(|line| line.split('|').nth(1).map(str::trim))
         .find(|version| {
             let revision = version.strip_prefix(upstream);
-            revision.is_some_and(|revision| revision.starts_with(['+', '-', '~']))
+            revision.is_some_and(|revision| revision.starts_with(['+', '-', '~', '.']))
         })
         .map(str::to_owned)
+}
+
+/// Out of a package's description: the first dependency that starts with `prefix` and asks for
+/// one version, as in `Depends: NAME (= VERSION), OTHER`.
+fn dependency_in(description: &str, prefix: &str) -> Option<(String, String)> {
+    let dependencies = description
+        .lines()
+        .find_map(|line| line.strip_prefix("Depends:"))?;
+    dependencies.split(',').find_map(|dependency| {
+        let (name, version) = dependency.trim().split_once(" (= ")?;
+        let version = version.strip_suffix(')')?;
+        name.starts_with(prefix)
+            .then(|| (name.to_owned(), version.to_owned()))
+    })
 }
 
 #[cfg(test)]
@@ -197,5 +287,26 @@ mod tests {
         assert_eq!(found.as_deref(), Some("1.95.0+dfsg1-2~bpo13+1"));
         assert_eq!(version_in(madison, "1.9"), None);
         assert_eq!(version_in("", "1.95.0"), None);
+    }
+
+    #[test]
+    fn a_series_is_no_other_that_starts_alike() {
+        let madison = " linux-image-amd64 | 6.12.95-1 | b\n linux-image-amd64 | 6.1.176-1 | b\n";
+        assert_eq!(version_in(madison, "6.1").as_deref(), Some("6.1.176-1"));
+        assert_eq!(version_in(madison, "6.12").as_deref(), Some("6.12.95-1"));
+    }
+
+    #[test]
+    fn a_metapackage_names_the_package_it_stands_for() {
+        let description = "Package: linux-image-amd64\n\
+             Depends: other (>= 1), linux-image-6.1.0-50-amd64 (= 6.1.176-1)\n";
+        assert_eq!(
+            dependency_in(description, "linux-image-"),
+            Some((
+                "linux-image-6.1.0-50-amd64".to_owned(),
+                "6.1.176-1".to_owned()
+            ))
+        );
+        assert_eq!(dependency_in(description, "linux-headers-"), None);
     }
 }

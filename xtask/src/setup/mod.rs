@@ -1,6 +1,6 @@
 //! `cargo xtask setup`: what a fresh Debian machine with only Rust lacks.
 
-mod debian_archive;
+pub(crate) mod debian_archive;
 mod kernel_filesystems;
 mod linker;
 mod packages;
@@ -15,7 +15,9 @@ use crate::tool;
 pub(crate) enum Scope {
     /// What building and running the agent takes.
     Build,
-    /// That, and what the tests take.
+    /// That, and what virtual machines with other kernels take.
+    Machines,
+    /// What building and testing on this machine take.
     Everything,
 }
 
@@ -36,18 +38,24 @@ const FOR_THE_BUILD: &[Part] = &[
 ];
 
 const FOR_THE_TESTS: &[Part] = &[
-    ("Debian packages for the tests", packages::ensure),
+    ("Debian packages for the tests", packages::ensure_for_tests),
     (
         "the kernel's file systems for tracing",
         kernel_filesystems::ensure,
     ),
 ];
 
+const FOR_MACHINES: &[Part] = &[(
+    "Debian packages for virtual machines",
+    packages::ensure_for_machines,
+)];
+
 /// Sets up what is missing and says so. Asked for everything, it names what was already there too;
 /// before a mere build that would be noise.
 pub(crate) fn run(scope: Scope) -> Result<()> {
     let more = match scope {
         Scope::Build => &[],
+        Scope::Machines => FOR_MACHINES,
         Scope::Everything => FOR_THE_TESTS,
     };
     for (name, ensure) in FOR_THE_BUILD.iter().chain(more) {

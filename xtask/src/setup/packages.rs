@@ -17,12 +17,28 @@ const FOR_TESTS: &[(&str, &str)] = &[
     ("util-linux", "setpriv"),
 ];
 
+/// What a virtual machine takes: the machine itself, and what it runs besides the agent.
+const FOR_MACHINES: &[(&str, &str)] = &[
+    ("busybox-static", "busybox"),
+    ("qemu-system-x86", "qemu-system-x86_64"),
+];
+
 /// Where Debian puts programs for root, which `PATH` may lack.
 const ROOT_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
+/// What the tests on this machine take.
+pub(super) fn ensure_for_tests() -> Result<Outcome> {
+    ensure(FOR_TESTS)
+}
+
+/// What the tests in virtual machines take.
+pub(super) fn ensure_for_machines() -> Result<Outcome> {
+    ensure(FOR_MACHINES)
+}
+
 /// Installs those whose program is not found.
-pub(super) fn ensure() -> Result<Outcome> {
-    let missing: Vec<&str> = FOR_TESTS
+fn ensure(wanted: &[(&'static str, &str)]) -> Result<Outcome> {
+    let missing: Vec<&str> = wanted
         .iter()
         .filter(|(_, program)| !is_found(program))
         .map(|(package, _)| *package)

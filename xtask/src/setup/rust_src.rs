@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{Access, access};
@@ -116,7 +116,7 @@ fn unpack(package: &Path, version: &str, place: &Path) -> Result<()> {
     let partial = place.join(format!(".partial-{}", std::process::id()));
     fs::create_dir(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
     let library = place.join("library");
-    let outcome = extract(
+    let outcome = debian_archive::extract(
         package,
         &format!("./usr/src/rustc-{version}/library"),
         &partial,
@@ -133,39 +133,4 @@ fn unpack(package: &Path, version: &str, place: &Path) -> Result<()> {
         tool::say(&format!("cannot remove {}: {error}", partial.display()));
     }
     outcome
-}
-
-/// Extracts one folder of a package, of which only the last part of its path is kept.
-fn extract(package: &Path, folder: &str, into: &Path) -> Result<()> {
-    let mut archive = Command::new("dpkg-deb")
-        .arg("--fsys-tarfile")
-        .arg(package)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start dpkg-deb")?;
-    let contents = archive
-        .stdout
-        .take()
-        .ok_or_else(|| anyhow!("dpkg-deb has no output"))?;
-    let strip = folder.split('/').count() - 1;
-    let status = Command::new("tar")
-        .args([
-            "-x",
-            "--no-same-owner",
-            &format!("--strip-components={strip}"),
-            "-C",
-        ])
-        .arg(into)
-        .arg(folder)
-        .stdin(contents)
-        .status()
-        .context("cannot start tar")?;
-    let archived = archive.wait()?;
-    if !status.success() || !archived.success() {
-        bail!(
-            "{} has no {folder}, or it cannot be unpacked",
-            package.display()
-        );
-    }
-    Ok(())
 }

@@ -84,9 +84,7 @@ fn event(origin: Origin, payload: Payload<'_>) -> Event<'_> {
 
 fn exec(table: &mut ProcessTable, origin: Origin, args: &str) {
     let name = origin.comm.as_bytes();
-    let mut path = vec![u8::try_from(name.len()).unwrap()];
-    path.extend(name);
-    path.extend(b"\x03bin");
+    let path = KernelPath::components_of(&[str::from_utf8(name).unwrap(), "bin"]);
     let exec = Exec {
         exe_path: Some(KernelPath {
             components: &path,
@@ -521,9 +519,9 @@ fn a_sweep_finds_lost_exits() {
 fn the_working_directory_is_that_of_the_event_and_is_inherited() {
     let mut table = Proc::new().table();
     let (init, shell) = init_and_shell(&mut table);
-    let components = b"\x01a\x03tmp";
+    let components = KernelPath::components_of(&["a", "tmp"]);
     let directory = KernelPath {
-        components,
+        components: &components,
         ..KernelPath::default()
     };
     let mut by_thread = origin(shell, init, "worker", 2000);

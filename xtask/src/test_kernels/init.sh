@@ -1,0 +1,85 @@
+#!/bin/busybox sh
+# The first process of a machine of `cargo xtask test-kernels`: starts the agent once for each line of
+# /runs, does what /tests/acted.yaml has rules for, and prints what came of it for xtask to judge.
+
+for applet in $(/bin/busybox --list); do
+    [ -e "/bin/$applet" ] || /bin/busybox ln -s busybox "/bin/$applet"
+done
+export PATH=/bin
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t bpf bpf /sys/fs/bpf
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+ip link set lo up
+echo "root:x:0:0:root:/root:/bin/sh" > /etc/passwd
+
+# What each rule of /tests/acted.yaml is about, in their order. Whole paths make the shell start a program;
+# it would do by itself what busybox can.
+act() {
+    /bin/true
+    /bin/sh -c 'exec /tmp/no-such-program'
+    echo watched > /tmp/written
+    /bin/cat /tmp/written
+    /bin/cat /tmp/no-such-file
+    /bin/chmod 751 /tmp/written
+    /bin/chown 12:34 /tmp/written
+    /bin/ln -s /tmp/written /tmp/symbolic
+    /bin/ln /tmp/written /tmp/hard
+    /bin/mkdir /tmp/made
+    /bin/mv /tmp/made /tmp/moved
+    /bin/rmdir /tmp/moved
+    /bin/rm /tmp/hard /tmp/symbolic
+    /bin/mkfifo /tmp/fifo
+    /bin/mkdir /tmp/mounted
+    /bin/mount -t tmpfs mounted /tmp/mounted
+    /bin/umount /tmp/mounted
+    /bin/unshare -u /bin/true
+    /bin/nsenter -t 1 -u /bin/true
+    /bin/chroot / /bin/true
+    kill -0 1
+    /bin/nc -l -p 4000 < /dev/null > /dev/null &
+    listener=$!
+    connected=0
+    while [ $connected -lt 50 ] && ! echo x | /bin/nc -w 5 127.0.0.1 4000; do
+        connected=$((connected + 1))
+        /bin/usleep 100000
+    done
+    wait $listener
+    /bin/ping -c 1 127.0.0.1
+    /bin/ping -c 1 -I 127.0.0.1 127.0.0.1
+    /bin/rm -r /tmp/written /tmp/fifo /tmp/mounted
+}
+
+# Waits up to 120 seconds for a line of the agent's log.
+wait_for_ready() {
+    waited=0
+    while [ $waited -lt 600 ] && kill -0 "$1" && ! grep -qs 'peregrine: ready' /tmp/log; do
+        waited=$((waited + 1))
+        usleep 200000
+    done
+}
+
+echo "machine: booted $(uname -r)"
+while IFS='|' read -r name rules options act <&3; do
+    echo "machine: run $name"
+    rm -f /tmp/log
+    # shellcheck disable=SC2086
+    peregrine run -r "$rules" $options -o log_level=debug -o json_output=true \
+        -o webserver.enabled=false > /tmp/alerts 2> /tmp/log &
+    agent=$!
+    wait_for_ready $agent
+    if [ -n "$act" ]; then
+        act > /tmp/said 2>&1
+        sleep 1
+    fi
+    # It delivers what it has and ends.
+    kill $agent
+    wait $agent
+    sed 's/^/log: /' /tmp/log
+    sed 's/^/alert: /' /tmp/alerts
+done 3< /runs
+echo "machine: done"
+reboot -f
