@@ -6,12 +6,13 @@
 //! committed is neither: later records of other CPUs may wait behind it, older than the head at hand.
 //! Then the reader waits for it, but not for long.
 
-use std::thread;
+use std::hint;
 use std::time::{Duration, Instant};
 
 /// How long to wait for a record that is being written. That takes microseconds, unless the CPU that
-/// writes it is taken away.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// writes it is taken away. The reader does not give up its own for so short a time: under load it would
+/// be without for much longer.
+const PATIENCE: Duration = Duration::from_micros(500);
 
 /// A ring and its next record.
 pub(super) trait Queue {
@@ -92,7 +93,7 @@ impl Merge {
             if now >= *deadline.get_or_insert(now + self.patience) {
                 self.gave_up = true;
             } else {
-                thread::yield_now();
+                hint::spin_loop();
             }
         }
     }
