@@ -5,8 +5,9 @@
 //! event needs.
 
 use agent_ebpf::{
-    BUFFER_MESSAGE, BUFFER_NONE, BUFFER_PLAIN, CallPart, Capture, MAX_DATA, PathCapture,
-    RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SYSCALLS, SectionTag, TRUNCATED, UNREADABLE,
+    BUFFER_MESSAGE, BUFFER_MESSAGES, BUFFER_NONE, BUFFER_PLAIN, CallPart, Capture, DROP_MESSAGES,
+    MAX_DATA, MAX_MESSAGES, PathCapture, RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SYSCALLS,
+    SectionTag, TRUNCATED, UNREADABLE,
 };
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::{map, tracepoint};
@@ -16,6 +17,7 @@ use aya_ebpf::programs::TracePointContext;
 use crate::descriptor::{descriptor_sections, file_of};
 use crate::kernel::{Typed, current_task, offset, setting, user_registers};
 use crate::open::{SYSCALL_NUMBER, SYSCALL_RESULT, syscall_result};
+use crate::output::count_drop;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
@@ -29,16 +31,19 @@ const AT_FDCWD: i32 = -100;
 const RESULT_VALUE: usize = 6;
 const REQUESTED_VALUE: usize = 7;
 /// `struct iovec`s of a call that are looked at.
-const VECTORS: u64 = 8;
+const VECTORS: u64 = 16;
 /// `UIO_MAXIOV`, more than which no call takes.
 const MAX_VECTORS: u64 = 1024;
-/// Bytes of the largest socket address, `struct sockaddr_storage`, are 128.
-const ADDRESS: u64 = 256;
+/// Bytes of the largest socket address, `struct sockaddr_storage`.
+const ADDRESS: u64 = 128;
+/// Bytes of `struct mmsghdr`, and where in it the length of the message is.
+const MESSAGE: u64 = 64;
+const MESSAGE_LENGTH: u64 = 56;
 
 /// Arguments, strings and memory.
 #[tracepoint(category = "syscalls", name = "sys_exit_plain")]
 pub(crate) fn sys_exit_plain(context: TracePointContext) -> u32 {
-    if let Some(call) = Call::begin(&context) {
+    if let Some(call) = Call::seen(&context) {
         call.submit();
     }
     0
@@ -47,7 +52,7 @@ pub(crate) fn sys_exit_plain(context: TracePointContext) -> u32 {
 /// Paths besides.
 #[tracepoint(category = "syscalls", name = "sys_exit_path")]
 pub(crate) fn sys_exit_path(context: TracePointContext) -> u32 {
-    let Some(call) = Call::begin(&context) else {
+    let Some(call) = Call::seen(&context) else {
         return 0;
     };
     call.path(call.capture.paths[0], SectionTag::Path, SectionTag::Base);
@@ -62,11 +67,32 @@ pub(crate) fn sys_exit_path(context: TracePointContext) -> u32 {
 /// A descriptor, data and a socket address besides.
 #[tracepoint(category = "syscalls", name = "sys_exit_descriptor")]
 pub(crate) fn sys_exit_descriptor(context: TracePointContext) -> u32 {
-    let Some(call) = Call::begin(&context) else {
+    let result = syscall_result(&context, SYSCALL_RESULT).cast_unsigned();
+    let number = syscall_result(&context, SYSCALL_NUMBER).cast_unsigned();
+    let mut message = 0;
+    while message < MAX_MESSAGES {
+        if record_message(result, number, message) == 0 {
+            return 0;
+        }
+        message += 1;
+    }
+    count_drop(DROP_MESSAGES);
+    0
+}
+
+/// A record of one message of a call, or of the only thing that the call moves; returns whether there are
+/// more.
+///
+/// Visible from outside, so that the verifier checks it once and not for each message; see
+/// [`crate::path::walk`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn record_message(result: u64, number: u64, message: u64) -> u64 {
+    let Some(call) = Call::begin(result.cast_signed(), number as u32) else {
         return 0;
     };
     let capture = call.capture;
-    call.buffer();
+    call.buffer(message);
     if capture.address != 0 {
         let mut length = call.value(capture.address_length);
         // Of a receiving call it is the address of the length.
@@ -83,7 +109,9 @@ pub(crate) fn sys_exit_descriptor(context: TracePointContext) -> u32 {
         descriptor_sections(call.writer, call.task, descriptor);
     }
     call.submit();
-    0
+    // Of a call that moves messages the result is their number.
+    let is_last = result.cast_signed() <= (message + 1).cast_signed();
+    u64::from(capture.buffer_kind == BUFFER_MESSAGES && !is_last)
 }
 
 /// A call that is being recorded.
@@ -96,11 +124,16 @@ struct Call {
 }
 
 impl Call {
+    /// Starts a record of the call that a tracepoint is about.
+    #[inline(always)]
+    fn seen(context: &TracePointContext) -> Option<Self> {
+        let number = syscall_result(context, SYSCALL_NUMBER) as u32;
+        Self::begin(syscall_result(context, SYSCALL_RESULT), number)
+    }
+
     /// Starts a record, with everything that is common to all calls; `None` if the call is not wanted.
     #[inline(always)]
-    fn begin(context: &TracePointContext) -> Option<Self> {
-        let result = syscall_result(context, SYSCALL_RESULT);
-        let number = syscall_result(context, SYSCALL_NUMBER) as u32;
+    fn begin(result: i64, number: u32) -> Option<Self> {
         let capture = CAPTURES.get(number)?;
         let outcome = if result < 0 {
             RECORD_FAILURE
@@ -198,15 +231,17 @@ impl Call {
         if address == 0 {
             return;
         }
+        // A longer one the kernel cuts, in a message, and refuses elsewhere. What is behind may not be there.
+        let length = if length > ADDRESS { ADDRESS } else { length };
         self.writer.begin_section();
-        let is_read = self.writer.append_user::<ADDRESS>(address, length);
+        let is_read = self.writer.append_user::<{ 2 * ADDRESS }>(address, length);
         let flags = if is_read { 0 } else { UNREADABLE };
         self.writer.end_section(SectionTag::Address, flags);
     }
 
     /// The start of the data that is moved.
     #[inline(always)]
-    fn buffer(self) {
+    fn buffer(self, message: u64) {
         let capture = self.capture;
         if capture.buffer_kind == BUFFER_NONE {
             return;
@@ -219,11 +254,15 @@ impl Call {
                 length = self.transferred();
             }
             self.writer.begin_section();
-            let flags = self.data(address, length);
+            let flags = append_data(address, length, 0) as u16;
             self.writer.end_section(SectionTag::Buffer, flags);
             return;
         }
-        if capture.buffer_kind == BUFFER_MESSAGE {
+        if capture.buffer_kind >= BUFFER_MESSAGE {
+            if capture.buffer_kind == BUFFER_MESSAGES {
+                address = address.wrapping_add(message * MESSAGE);
+                self.set_message_length(address);
+            }
             // `struct user_msghdr`: name, its length and padding, iovec, their number.
             let mut header = [0_u64; 4];
             // SAFETY: the helper writes 32 bytes to `header`, zeros if they cannot be read.
@@ -245,7 +284,12 @@ impl Call {
             left = self.transferred();
         }
         self.writer.begin_section();
-        let mut flags = 0;
+        let mut flags = if number > VECTORS {
+            u64::from(TRUNCATED)
+        } else {
+            0
+        };
+        let mut taken = 0_u64;
         let mut index = 0;
         while index < VECTORS {
             if index >= number {
@@ -264,32 +308,36 @@ impl Call {
             requested = requested.wrapping_add(vector[1]);
             let length = if vector[1] < left { vector[1] } else { left };
             left = left.wrapping_sub(length);
-            if index < 4 {
-                flags |= self.data(vector[0], length);
+            if length > 0 {
+                flags |= append_data(vector[0], length, taken);
+                taken = taken.saturating_add(length);
             }
+            // To the verifier any numbers: it would go through the rest once for each way here.
+            requested = self.writer.opaque(requested);
+            left = self.writer.opaque(left);
+            taken = self.writer.opaque(taken);
+            flags = self.writer.opaque(flags);
             index += 1;
         }
-        self.writer.end_section(SectionTag::Buffer, flags);
+        self.writer.end_section(SectionTag::Buffer, flags as u16);
         self.set_requested(requested);
     }
 
-    /// Adds data to the section that was begun.
+    /// Takes the length of a message that was moved for the call's result, which is the number of messages.
     #[inline(always)]
-    fn data(self, address: u64, length: u64) -> u16 {
-        let limit = u64::from(setting!(data_bytes));
-        let mut flags = 0;
-        let mut length = length;
-        if length > limit {
-            length = limit;
-            flags = TRUNCATED;
+    fn set_message_length(self, address: u64) {
+        if self.value(agent_ebpf::RESULT).cast_signed() <= 0 {
+            return;
         }
-        if !self
-            .writer
-            .append_user::<{ MAX_DATA as u64 }>(address, length)
-        {
-            flags |= UNREADABLE;
+        let mut length = 0_u32;
+        // SAFETY: the helper writes 4 bytes to `length`, zeros if they cannot be read; the part and the header
+        // are inside the scratch buffer, which this program owns.
+        unsafe {
+            let place = address.wrapping_add(MESSAGE_LENGTH) as *const _;
+            bpf_probe_read_user((&raw mut length).cast(), 4, place);
+            (*self.part).values[RESULT_VALUE] = u64::from(length);
+            (*self.writer.header()).result = i64::from(length);
         }
-        flags
     }
 
     /// Bytes that the call moved.
@@ -309,4 +357,25 @@ impl Call {
     fn submit(self) {
         self.writer.submit(RecordKind::Call);
     }
+}
+
+/// Adds data to the section that was begun, `taken` bytes of which are data already; returns the flags that
+/// say what is missing. Visible from outside for the verifier's sake, as [`record_message`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn append_data(address: u64, length: u64, taken: u64) -> u64 {
+    let Some(writer) = RecordWriter::resume() else {
+        return u64::from(UNREADABLE);
+    };
+    let limit = u64::from(setting!(data_bytes)).saturating_sub(taken);
+    let mut flags = 0;
+    let mut length = length;
+    if length > limit {
+        length = limit;
+        flags = TRUNCATED;
+    }
+    if !writer.append_user::<{ MAX_DATA as u64 }>(address, length) {
+        flags |= UNREADABLE;
+    }
+    u64::from(flags)
 }

@@ -9,8 +9,13 @@ pub const BUFFER_NONE: u8 = 0;
 pub const BUFFER_PLAIN: u8 = 1;
 /// An array of `struct iovec` and its length.
 pub const BUFFER_VECTOR: u8 = 2;
-/// A `struct msghdr` (or `mmsghdr`).
+/// A `struct msghdr`.
 pub const BUFFER_MESSAGE: u8 = 3;
+/// An array of `struct mmsghdr`: a record for each message that was moved, up to [`MAX_MESSAGES`].
+pub const BUFFER_MESSAGES: u8 = 4;
+
+/// Messages of one call that are recorded; the first that is not is counted as lost.
+pub const MAX_MESSAGES: u64 = 8;
 
 /// Calls that succeed are recorded.
 pub const RECORD_SUCCESS: u8 = 1;

@@ -470,8 +470,10 @@ pub struct SectionHeader {
 /// Why a record was lost, as an index into the array of drop counters: the kinds come first (the
 /// ring had no room for a record of that kind), by number; these follow.
 pub const DROP_SCRATCH_BUSY: u32 = 16;
+/// A call moved more messages than are recorded of one: counted once a call.
+pub const DROP_MESSAGES: u32 = 17;
 /// Counters in the array.
-pub const DROP_COUNTERS: u32 = 17;
+pub const DROP_COUNTERS: u32 = 18;
 
 /// The reader sleeps, and the next record wakes it.
 pub const WAKE_FOR_ANY: u32 = 1;

@@ -149,7 +149,12 @@ fn of_socket<'c>(
         destination_passed: false,
     };
     match socket {
-        Socket::Inet { local, remote, .. } => {
+        Socket::Inet {
+            local,
+            remote,
+            socket_type,
+            ..
+        } => {
             let has_remote = remote.1 != 0 || !remote.0.is_unspecified();
             let destination = match passed {
                 Some(SocketAddress::Inet(address, port)) if event.name() != "bind" => {
@@ -158,10 +163,13 @@ fn of_socket<'c>(
                 }
                 _ => None,
             };
-            connection.remote = if has_remote {
-                Some(remote)
-            } else {
-                destination
+            // A datagram goes to the destination that is passed, also from a connected socket
+            // (`udp_sendmsg` of net/ipv4/udp.c); a stream has one for good.
+            connection.remote = match destination {
+                Some(destination) if !has_remote || (is_send(event) && socket_type != STREAM) => {
+                    Some(destination)
+                }
+                _ => has_remote.then_some(remote),
             };
             connection.local = match connection.remote {
                 Some(remote) => Some(in_family_of(local, remote)),
@@ -170,11 +178,10 @@ fn of_socket<'c>(
             connection.role = match (connection.local, connection.remote) {
                 (Some(_), None) => Some(Role::Server),
                 _ if state == LISTEN || accepted => Some(Role::Server),
-                // Who names a destination is a client, unless the port is one that only servers get.
-                (Some(local), Some(remote)) if connection.destination_passed && is_send(event) => {
-                    let serves =
-                        local.1 != 0 && local.1 < FIRST_USER_PORT && remote.1 >= FIRST_USER_PORT;
-                    Some(if serves { Role::Server } else { Role::Client })
+                // Who names a destination is a client, whatever its own port: a low one is no
+                // excuse, root in a container may bind to it.
+                (Some(_), Some(_)) if connection.destination_passed && is_send(event) => {
+                    Some(Role::Client)
                 }
                 (Some(local), Some(remote)) => Some(guess(local.1, remote.1)),
                 (None, Some(_)) => Some(Role::Client),
@@ -378,6 +385,28 @@ mod tests {
                 7,
                 passed,
                 "0.0.0.0:50000->8.8.8.8:53",
+            ),
+            // Connected elsewhere, and bound to a port of servers: neither hides where it goes.
+            (
+                "sendto",
+                inet("10.0.0.1:50000", "127.0.0.1:53", UDP),
+                1,
+                passed,
+                "10.0.0.1:50000->8.8.8.8:53",
+            ),
+            (
+                "sendmsg",
+                inet("0.0.0.0:53", "0.0.0.0:0", UDP),
+                7,
+                Some(SocketAddress::Inet("10.0.0.9".parse().unwrap(), 51000)),
+                "0.0.0.0:53->10.0.0.9:51000",
+            ),
+            (
+                "sendto",
+                inet("10.0.0.1:40000", "10.0.0.2:443", TCP),
+                1,
+                passed,
+                "10.0.0.1:40000->10.0.0.2:443",
             ),
             (
                 "recvfrom",

@@ -14,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 
 use agent_ebpf::{
-    Capture, DROP_COUNTERS, DROP_SCRATCH_BUSY, MAX_DATA, RecordKind, Settings, names,
+    Capture, DROP_COUNTERS, DROP_MESSAGES, DROP_SCRATCH_BUSY, MAX_DATA, RecordKind, Settings, names,
 };
 use aya::maps::{Array, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, RawTracePoint, TracePoint};
@@ -150,7 +150,11 @@ impl KernelDrops {
             )
         });
         let busy = self.counters[DROP_SCRATCH_BUSY as usize];
-        full.chain([("scratch_busy".to_owned(), busy)])
+        let messages = self.counters[DROP_MESSAGES as usize];
+        full.chain([
+            ("scratch_busy".to_owned(), busy),
+            ("messages_beyond_the_eighth".to_owned(), messages),
+        ])
     }
 }
 

@@ -142,6 +142,8 @@ pub enum Buffer {
     Vector(u8, u8),
     /// A `struct msghdr`: the argument with its address.
     Message(u8),
+    /// An array of `struct mmsghdr`: the argument with its address. The result is their number.
+    Messages(u8),
 }
 
 /// A parameter of an event: what `evt.arg.NAME` is.
@@ -372,6 +374,10 @@ impl EventDefinition {
             }
             Some(Buffer::Message(address)) => {
                 capture.buffer_kind = agent_ebpf::BUFFER_MESSAGE;
+                capture.buffer = address;
+            }
+            Some(Buffer::Messages(address)) => {
+                capture.buffer_kind = agent_ebpf::BUFFER_MESSAGES;
                 capture.buffer = address;
             }
         }

@@ -25,9 +25,9 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     receive("recvfrom", libc::SYS_recvfrom, &[RES, DATA, TUPLE, fd("fd", 1), number("size", 3)]).moves(Buffer::Plain(2, 3)).address(5, 6),
     send("sendmsg", libc::SYS_sendmsg, &[RES, DATA, fd("fd", 1), REQUESTED_SIZE, TUPLE]).moves(Buffer::Message(2)),
     receive("recvmsg", libc::SYS_recvmsg, &[RES, parameter("size", DECIMAL, Source::Result), DATA, TUPLE, unseen("msgcontrol", Kind::Bytes, CONTROL), fd("fd", 1)]).moves(Buffer::Message(2)),
-    // The first message stands for all: `struct mmsghdr` starts with its header.
-    send("sendmmsg", libc::SYS_sendmmsg, &[RES, fd("fd", 1), REQUESTED_SIZE, DATA, TUPLE]).moves(Buffer::Message(2)),
-    receive("recvmmsg", libc::SYS_recvmmsg, &[RES, fd("fd", 1), REQUESTED_SIZE, DATA, TUPLE, unseen("msgcontrol", Kind::Bytes, CONTROL)]).moves(Buffer::Message(2)),
+    // An event for each message, whose result is the message's length.
+    send("sendmmsg", libc::SYS_sendmmsg, &[RES, fd("fd", 1), REQUESTED_SIZE, DATA, TUPLE]).moves(Buffer::Messages(2)),
+    receive("recvmmsg", libc::SYS_recvmmsg, &[RES, fd("fd", 1), REQUESTED_SIZE, DATA, TUPLE, unseen("msgcontrol", Kind::Bytes, CONTROL)]).moves(Buffer::Messages(2)),
 ];
 
 const SOCKETS: &str = "the kernel side does not read the addresses of the two sockets";
