@@ -11,7 +11,7 @@ use aya_ebpf::programs::TracePointContext;
 use crate::descriptor::{
     AF_INET, AF_INET6, AF_UNIX, UNIX_PATH, file_of, sock_of_file, unix_section,
 };
-use crate::kernel::{Registers, Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Registers, Untyped, current_task, offset, setting, user_registers};
 use crate::open::{SYSCALL_RESULT, syscall_result};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};

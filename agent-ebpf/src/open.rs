@@ -9,7 +9,7 @@ use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 
 use crate::descriptor::file_of;
-use crate::kernel::{Registers, Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Registers, Untyped, current_task, offset, setting, user_registers};
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
