@@ -118,10 +118,32 @@ fn build() -> Result<(), BuildError> {
     }
 
     let built = target_dir.join(target).join("release").join(OBJECT);
-    fs::copy(&built, out_dir.join(OBJECT)).map_err(|error| {
-        BuildError::Environment(format!("{} cannot be copied: {error}", built.display()))
-    })?;
-    Ok(())
+    let failed = |error: &dyn fmt::Display| {
+        BuildError::Environment(format!("{} cannot be embedded: {error}", built.display()))
+    };
+    let object = fs::read(&built).map_err(|error| failed(&error))?;
+    let object = without_debug_information(&object).map_err(|error| failed(&error))?;
+    fs::write(out_dir.join(OBJECT), object).map_err(|error| failed(&error))
+}
+
+/// The object without DWARF, which the linker made BTF of: the agent's loader would read it, and its many
+/// relocations, into memory at every start.
+fn without_debug_information(object: &[u8]) -> object::build::Result<Vec<u8>> {
+    let mut builder = object::build::elf::Builder::read(object)?;
+    for section in &mut builder.sections {
+        let name = section.name.as_slice();
+        section.delete = name.starts_with(b".debug") || name.starts_with(b".rel.debug");
+    }
+    builder.delete_orphans();
+    // LLVM keeps the names of sections among those of symbols; the builder wants them apart.
+    let names = builder.sections.add();
+    names.name = (&b".shstrtab"[..]).into();
+    names.sh_type = object::elf::SHT_STRTAB;
+    names.sh_addralign = 1;
+    names.data = object::build::elf::SectionData::SectionString;
+    let mut stripped = Vec::new();
+    builder.write(&mut stripped)?;
+    Ok(stripped)
 }
 
 fn variable(name: &str) -> Result<OsString, BuildError> {

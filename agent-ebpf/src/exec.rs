@@ -4,15 +4,14 @@
 //! program is in place: memory, credentials, name and thread ids are the new ones, and nothing of
 //! it has run yet. A failed exec passes only the syscall's exit.
 
-use agent_ebpf::{
-    ABSENT, ExecPart, LAYER_LOWER, LAYER_UPPER, MAX_ARGS, MAX_ENV, RecordKind, SectionTag,
-};
+use agent_ebpf::{ABSENT, ExecPart, MAX_ARGS, MAX_ENV, RecordKind, SectionTag};
 use aya_ebpf::macros::{raw_tracepoint, tracepoint};
 use aya_ebpf::programs::{RawTracePointContext, TracePointContext};
 
 use crate::cgroup::{cgroup_of, cgroup_path_section};
-use crate::kernel::{Typed, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Typed, Untyped, current_task, offset, user_registers};
 use crate::open::{SYSCALL_RESULT, syscall_result};
+use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
 use crate::task::{UPID_SIZE, is_agent, write_header};
@@ -35,6 +34,10 @@ pub(crate) fn sched_process_exec(context: RawTracePointContext) -> u32 {
     // SAFETY: as above.
     unsafe {
         describe_file(part, program.follow(offset!(bprm_file)));
+        // Both are one string (alloc_bprm, fs/exec.c) until a script or binfmt_misc names another.
+        let interpreter = program.follow(offset!(bprm_interpreter)).0;
+        let is_other = interpreter != program.follow(offset!(bprm_filename)).0;
+        (*part).interpreted = u32::from(is_other);
         describe_task(part, task);
     }
     let memory = task.follow(offset!(task_mm)).untyped();
@@ -78,12 +81,8 @@ unsafe fn describe_file(part: *mut ExecPart, file: Untyped) {
         (*part).mtime_seconds = inode.read(offset!(inode_mtime_seconds));
         (*part).ctime_nanoseconds = inode.read(offset!(inode_ctime_nanoseconds));
         (*part).mtime_nanoseconds = inode.read(offset!(inode_mtime_nanoseconds));
-        if superblock.read::<u64>(offset!(superblock_magic)) == OVERLAY_MAGIC {
-            // `struct ovl_inode` (fs/overlayfs/ovl_entry.h) has the upper dentry behind the inode.
-            let upper = inode.follow(setting!(inode_size));
-            let in_upper = !upper.is_null() && !upper.follow(offset!(dentry_inode)).is_null();
-            (*part).layer = if in_upper { LAYER_UPPER } else { LAYER_LOWER };
-        }
+        (*part).device = superblock.read(offset!(superblock_device));
+        (*part).layer = layer_of(inode, superblock);
     }
 }
 
@@ -112,9 +111,6 @@ unsafe fn describe_task(part: *mut ExecPart, task: Typed) {
         }
     }
 }
-
-/// `OVERLAYFS_SUPER_MAGIC`
-const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
 /// execve failed. On success the exit of the syscall is passed too, by the new program.
 #[tracepoint(category = "syscalls", name = "sys_exit_execve")]

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use agent_ebpf::{ABSENT, Offsets, Settings};
+use agent_ebpf::{ABSENT, Need, Offsets, Settings};
 use aya_ebpf::helpers::generated::{
     bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
 };
@@ -27,6 +27,7 @@ static SETTINGS: Settings = Settings {
     syscall_openat2: 0,
     data_bytes: 0,
     inode_size: 0,
+    pid_numbers_flexible: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.
@@ -35,7 +36,10 @@ static SETTINGS: Settings = Settings {
 /// verifier they are constants, since the map behind them is frozen and read-only.
 macro_rules! offset {
     ($member:ident) => {
-        $crate::kernel::constant(|offsets, _| &offsets.$member)
+        $crate::kernel::present(
+            agent_ebpf::needs::$member,
+            $crate::kernel::constant(|offsets, _| &offsets.$member),
+        )
     };
 }
 
@@ -54,6 +58,17 @@ pub(crate) fn constant(
 ) -> u32 {
     // SAFETY: a reference can be read.
     unsafe { core::ptr::read_volatile(member(&OFFSETS, &SETTINGS)) }
+}
+
+/// The offset, of which the compiler is told that it is there if it must be: or a test of it would be
+/// compiled into each of the hundreds of reads.
+#[inline(always)]
+pub(crate) fn present(need: Need, offset: u32) -> u32 {
+    if need == Need::Required {
+        // SAFETY: the agent does not load the programs where such a member is absent.
+        unsafe { core::hint::assert_unchecked(offset != ABSENT) };
+    }
+    offset
 }
 
 /// A kernel structure that the verifier knows by its BTF type, so that members can be loaded

@@ -11,6 +11,6 @@ mod record;
 pub use capture::*;
 pub use offsets::{
     ABSENT, FILE_SPAN, MAX_DATA, Member, Need, OPEN_FAILED, OPEN_READ, OPEN_WRITE, Offsets,
-    Settings,
+    Settings, needs,
 };
 pub use record::*;

@@ -29,9 +29,11 @@ mod fork;
 mod kernel;
 mod open;
 mod output;
+mod overlay;
 mod path;
 mod record_writer;
 mod task;
+mod working_directory;
 
 /// The kernel wants a GPL-compatible licence for the tracing helpers.
 #[unsafe(no_mangle)]

@@ -32,6 +32,13 @@ macro_rules! offsets {
         #[expect(missing_docs, reason = "each is named after its structure and member in MEMBERS")]
         pub struct Offsets { $(pub $field: u32,)+ }
 
+        /// What the absence of each member means, for the programs: known when they are compiled.
+        #[expect(missing_docs, non_upper_case_globals, reason = "named as the fields of Offsets are")]
+        pub mod needs {
+            use super::Need;
+            $(pub const $field: Need = Need::$need;)+
+        }
+
         impl Offsets {
             /// What each offset stands for, in the order of the structure's fields.
             pub const MEMBERS: &'static [Member] = &[
@@ -72,6 +79,7 @@ offsets! {
     task_cred: "task_struct" ["cred"] Required;
     task_signal: "task_struct" ["signal"] Required;
     task_thread_pid: "task_struct" ["thread_pid"] Required;
+    task_exec_id: "task_struct" ["self_exec_id"] Required;
     task_fs: "task_struct" ["fs"] Required;
     task_files: "task_struct" ["files"] Required;
     task_mm: "task_struct" ["mm"] Required;
@@ -115,6 +123,7 @@ offsets! {
     mm_env_start: "mm_struct" ["env_start"] Required;
     mm_env_end: "mm_struct" ["env_end"] Required;
     bprm_file: "linux_binprm" ["file"] Required;
+    bprm_interpreter: "linux_binprm" ["interp"] Required;
     bprm_filename: "linux_binprm" ["filename"] Required;
     fs_root: "fs_struct" ["root"] Required;
     fs_pwd: "fs_struct" ["pwd"] Required;
@@ -132,6 +141,7 @@ offsets! {
     dentry_parent: "dentry" ["d_parent"] Required;
     dentry_name_len: "dentry" ["d_name.len"] Required;
     dentry_name: "dentry" ["d_name.name"] Required;
+    dentry_short_name: "dentry" ["d_shortname", "d_iname"] Optional;
     vfsmount_root: "vfsmount" ["mnt_root"] Required;
     mount_vfsmount: "mount" ["mnt"] Required;
     mount_parent: "mount" ["mnt_parent"] Required;
@@ -212,12 +222,15 @@ pub struct Settings {
     pub data_bytes: u32,
     /// Bytes of `struct inode`: behind it, overlayfs keeps the upper layer's entry.
     pub inode_size: u32,
+    /// 1: `pid.numbers` is an array without a length (since 6.5), of which direct loads may read any
+    /// element; 0: the verifier takes it for an array of one.
+    pub pid_numbers_flexible: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 15] {
+    pub const fn to_array(self) -> [u32; 16] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -234,11 +247,12 @@ impl Settings {
             self.syscall_openat2,
             self.data_bytes,
             self.inode_size,
+            self.pid_numbers_flexible,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 15 * 4);
+const _: () = assert!(size_of::<Settings>() == 16 * 4);
 
 /// More bytes of moved data are never recorded (a power of two).
 pub const MAX_DATA: u32 = 4096;

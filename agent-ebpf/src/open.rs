@@ -10,6 +10,7 @@ use aya_ebpf::programs::TracePointContext;
 
 use crate::descriptor::file_of;
 use crate::kernel::{Registers, Untyped, current_task, offset, setting, user_registers};
+use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
@@ -24,6 +25,7 @@ pub(crate) const SYSCALL_NUMBER: usize = 8;
 /// `O_ACCMODE`, `O_CREAT | O_WRONLY | O_TRUNC` (what creat means) of the generic ABI.
 const ACCESS_MODE: u32 = 3;
 const CREAT_FLAGS: u32 = 0o100 | 0o1 | 0o1000;
+const O_PATH: u32 = 0o10_000_000;
 /// `FMODE_CREATED` of include/linux/fs.h, since 4.19.
 const FMODE_CREATED: u32 = 1 << 20;
 const AT_FDCWD: i32 = -100;
@@ -46,6 +48,16 @@ struct Call {
 }
 
 impl Call {
+    /// The access that was asked for; a descriptor that is only a place (`O_PATH`) gives none.
+    #[inline(always)]
+    fn access(&self) -> u32 {
+        if self.flags & O_PATH == 0 {
+            self.flags & ACCESS_MODE
+        } else {
+            0
+        }
+    }
+
     /// From the registers, by the number of the call.
     #[inline(always)]
     fn read(syscall: u32, registers: Registers) -> Self {
@@ -99,6 +111,13 @@ impl Call {
     }
 }
 
+/// Whether opens with this access (`O_RDONLY` or another) are recorded when they succeed.
+#[inline(always)]
+fn is_wanted(access: u32) -> bool {
+    let class = if access == 0 { OPEN_READ } else { OPEN_WRITE };
+    setting!(open_classes) & class != 0
+}
+
 /// The exit of open, creat, openat or openat2: one program for all, so that the verifier walks the
 /// walk up a path once.
 #[tracepoint(category = "syscalls", name = "sys_exit_open")]
@@ -111,45 +130,50 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     if is_agent() {
         return 0;
     }
+    let task = current_task();
+    let syscall = syscall_result(&context, SYSCALL_NUMBER) as u32;
+    let call = Call::read(syscall, user_registers(task));
+    let mut access = call.access();
+    // Flags in a register are what the kernel acted on. Those of openat2 are in memory, which may have
+    // changed since; the file knows better.
+    let in_memory = syscall == setting!(syscall_openat2);
+    if result >= 0 && !in_memory && !is_wanted(access) {
+        return 0;
+    }
     let Some(writer) = RecordWriter::begin() else {
         return 0;
     };
-    let task = current_task();
     let mut is_open = false;
-    let mut access = 0;
     if result >= 0 {
         let file = file_of(task, result as u32);
         writer.copy_file(file);
-        // Another thread may have closed it already: then what the call asked for is all there is, and
-        // it is not for the class to decide.
+        // Another thread may have closed it already: then what the call asked for is all there is.
         is_open = !file.is_null();
-        access = writer.of_file::<u32>(offset!(file_flags)) & ACCESS_MODE;
-        let class = if access == 0 { OPEN_READ } else { OPEN_WRITE };
-        if is_open && setting!(open_classes) & class == 0 {
-            writer.abandon();
-            return 0;
+        if is_open && in_memory {
+            access = writer.of_file::<u32>(offset!(file_flags)) & ACCESS_MODE;
+            if !is_wanted(access) {
+                writer.abandon();
+                return 0;
+            }
         }
     }
-    let syscall = syscall_result(&context, SYSCALL_NUMBER) as u32;
-    let call = Call::read(syscall, user_registers(task));
     let part = writer.fixed_part::<OpenPart>();
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe {
-        (*part).flags = call.flags;
+        (*part).flags = (call.flags & !ACCESS_MODE) | access;
         (*part).mode = call.mode;
         (*part).directory = call.directory;
         (*part).resolve = call.resolve;
         if is_open {
-            (*part).flags = (call.flags & !ACCESS_MODE) | access;
             let mode = writer.of_file::<u32>(offset!(file_mode));
             (*part).created = u32::from(mode & FMODE_CREATED != 0);
             let inode = Untyped(writer.of_file(offset!(file_inode)));
             (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
             if setting!(open_inode) == 1 {
                 (*part).inode = inode.read(offset!(inode_number));
-                (*part).device = inode
-                    .follow(offset!(inode_superblock))
-                    .read(offset!(superblock_device));
+                let superblock = inode.follow(offset!(inode_superblock));
+                (*part).device = superblock.read(offset!(superblock_device));
+                (*part).layer = layer_of(inode, superblock);
             }
         }
     }

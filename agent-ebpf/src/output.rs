@@ -1,6 +1,6 @@
 //! The rings, the counters of what did not get into them, and the scratch buffers.
 
-use agent_ebpf::{DROP_COUNTERS, RecordKind};
+use agent_ebpf::{DROP_COUNTERS, RecordKind, WAKE_FOR_ANY, WAKE_FOR_EXEC};
 use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, PerCpuArray, RingBuf};
@@ -36,19 +36,28 @@ pub(crate) fn count_drop(cause: u32) {
 #[inline(always)]
 pub(crate) fn commit(kind: RecordKind, record: &[u8]) {
     let flags = match READER_ASLEEP.get_ptr_mut(0) {
-        // SAFETY: the cell lives as long as the map. Two CPUs may both see 1 and both wake, which
-        // does no harm.
-        Some(asleep) if unsafe { core::ptr::read_volatile(asleep) } == 1 => {
-            // SAFETY: as above.
-            unsafe { core::ptr::write_volatile(asleep, 0) };
-            BPF_RB_FORCE_WAKEUP
+        Some(asleep) => {
+            // SAFETY: the cell lives as long as the map. Two CPUs may both see that it is set and both
+            // wake, which does no harm.
+            let wish = unsafe { core::ptr::read_volatile(asleep) };
+            let is_exec = matches!(kind, RecordKind::Exec);
+            if wish == WAKE_FOR_ANY || (is_exec && wish == WAKE_FOR_EXEC) {
+                // SAFETY: as above.
+                unsafe { core::ptr::write_volatile(asleep, 0) };
+                BPF_RB_FORCE_WAKEUP
+            } else {
+                BPF_RB_NO_WAKEUP
+            }
         }
-        _ => BPF_RB_NO_WAKEUP,
+        None => BPF_RB_NO_WAKEUP,
     };
     let ring = match kind {
-        RecordKind::Open | RecordKind::Connect | RecordKind::ExecFailed | RecordKind::Call => {
-            &EVENT_RING
-        }
+        // Some programs change their directory as often as others open files.
+        RecordKind::Open
+        | RecordKind::Connect
+        | RecordKind::ExecFailed
+        | RecordKind::Call
+        | RecordKind::WorkingDirectory => &EVENT_RING,
         _ => &PROCESS_RING,
     };
     if ring.output::<[u8]>(record, u64::from(flags)).is_err() {

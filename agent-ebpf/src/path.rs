@@ -1,6 +1,6 @@
 //! The path of a file from its dentries.
 
-use agent_ebpf::{MAX_COMPONENTS, SectionTag};
+use agent_ebpf::{ABSENT, MAX_COMPONENTS, MAX_WALK, SHORT_NAME_WORDS, SectionTag, TRUNCATED};
 
 use crate::kernel::{Typed, Untyped, offset};
 use crate::record_writer::{RecordWriter, WalkEnd};
@@ -44,17 +44,25 @@ impl KernelPath {
             mount: fs.follow(offset!(fs_root) + offset!(path_mnt)).untyped(),
             dentry: fs.follow(offset!(fs_root) + offset!(path_dentry)).untyped(),
         };
-        let known = writer.known_top();
-        if root.mount.0 == known[0] && root.dentry.0 == known[1] {
+        let whole = root.mount.containing_mount();
+        let parent = whole.follow(offset!(mount_parent));
+        let [mount, dentry, above] = writer.known_top();
+        if root.mount.0 == mount && root.dentry.0 == dentry && parent.0 == above {
             return root;
         }
-        let whole = root.mount.containing_mount();
-        let is_top = root.dentry == root.mount.follow(offset!(vfsmount_root))
-            && whole == whole.follow(offset!(mount_parent));
+        if root.dentry != root.mount.follow(offset!(vfsmount_root)) {
+            return Self::NONE;
+        }
+        // A system that came up from an initramfs has its root mounted over the root of that, which has
+        // nothing else to offer.
+        let above = parent.plus(offset!(mount_vfsmount));
+        let is_top = parent == whole
+            || (parent == parent.follow(offset!(mount_parent))
+                && whole.follow(offset!(mount_mountpoint)) == above.follow(offset!(vfsmount_root)));
         if !is_top {
             return Self::NONE;
         }
-        writer.remember_top([root.mount.0, root.dentry.0]);
+        writer.remember_top([root.mount.0, root.dentry.0, parent.0]);
         root
     }
 
@@ -88,8 +96,9 @@ impl KernelPath {
 /// `IS_ERR`: the highest addresses are error numbers.
 const FIRST_ERROR: u64 = -4095_i64 as u64;
 
-/// `d_parent` and `d_name` of a dentry follow each other in every kernel since 2.6.38 (they are
-/// what a path lookup touches), so that one read gets all three; the agent checks it at start.
+/// `d_parent`, `d_name`, `d_inode` and the room for a short name follow each other in every kernel since
+/// 2.6.38 (they are what a path lookup touches), so that one read gets them all; the agent checks it
+/// at start.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct DentryName {
@@ -97,6 +106,9 @@ struct DentryName {
     hash: u32,
     length: u32,
     name: u64,
+    inode: u64,
+    /// `d_shortname`, which is where `name` points if it fits; 32 bytes in kernels up to 6.9, 40 since.
+    short: [u64; SHORT_NAME_WORDS],
 }
 
 impl Untyped {
@@ -116,18 +128,44 @@ pub(crate) fn path_section(
     path: KernelPath,
 ) {
     writer.begin_section();
-    let end = walk(writer, root, path);
-    writer.end_section(tag, end.section_flags());
+    // A function that is checked by itself takes numbers only, and these may be pointers with a type.
+    let root_mount = writer.opaque(root.mount.0);
+    let root_dentry = writer.opaque(root.dentry.0);
+    let end = walk(root_mount, root_dentry, path.mount.0, path.dentry.0);
+    writer.end_section(tag, end as u16);
 }
 
-/// Walks up from `path`, through mount points, to the top of the mount tree, which `root` is if it is
-/// anything. What `d_path` of the kernel does for a task that has not changed its root.
+/// Walks up from a path, through mount points, to the top of the mount tree, which the root is if it is
+/// anything; returns the flags of the section. What `d_path` of the kernel does for a task that has not
+/// changed its root.
+///
+/// A function of its own, called and not inlined, and visible from outside of the object: such a one the
+/// verifier checks once for any arguments, and not again at each call with all that is known there.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn walk(root_mount: u64, root_dentry: u64, mount: u64, dentry: u64) -> u64 {
+    let Some(writer) = RecordWriter::resume() else {
+        return u64::from(TRUNCATED);
+    };
+    let root = KernelPath {
+        mount: Untyped(root_mount),
+        dentry: Untyped(root_dentry),
+    };
+    let path = KernelPath {
+        mount: Untyped(mount),
+        dentry: Untyped(dentry),
+    };
+    u64::from(steps(writer, root, path).section_flags())
+}
+
 #[inline(always)]
-fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
+fn steps(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
     let mut mount = path.mount;
     let mut dentry = path.dentry;
+    // To the verifier any address: knowing this one, it would try each step with it and without.
+    let nowhere = Untyped(writer.opaque(0));
     // Within the root's own mount there is no mount point to look out for: the root comes first.
-    let mut mount_root = Untyped(0);
+    let mut mount_root = nowhere;
     if mount != root.mount {
         mount_root = mount.follow(offset!(vfsmount_root));
     }
@@ -153,21 +191,27 @@ fn walk(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
             }
             dentry = whole.follow(offset!(mount_mountpoint));
             mount = parent.plus(offset!(mount_vfsmount));
-            mount_root = Untyped(0);
+            mount_root = nowhere;
             if mount != root.mount {
                 mount_root = mount.follow(offset!(vfsmount_root));
             }
             continue;
         }
         let name: DentryName = dentry.read(offset!(dentry_parent));
-        if name.name == 0 || !writer.has_room(256) {
+        if name.name == 0 || writer.section_size() > MAX_WALK {
             return WalkEnd::Truncated;
         }
         if name.parent == dentry.0 && mount == root.mount {
             // The top of the file system that the root is in, above the root: outside of it.
             return WalkEnd::Detached;
         }
-        writer.component(name.name, name.length);
+        let is_short = name.name == dentry.plus(offset!(dentry_short_name)).0
+            && name.length < SHORT_NAME_WORDS as u32 * 8;
+        if is_short && offset!(dentry_short_name) != ABSENT {
+            writer.short_component(name.short, name.length);
+        } else {
+            writer.component(name.name, name.length);
+        }
         if name.parent == dentry.0 {
             // A root that is no mount's root: a memfd, or a file reached by its handle.
             return WalkEnd::Detached;

@@ -8,7 +8,7 @@ pub const WIRE_VERSION: u16 = 1;
 pub const ALIGNMENT: usize = 8;
 
 /// No record is longer: more than the sum of the largest sections of an exec (arguments 8 KiB,
-/// environment 4, path 4, twice 64 components of 255 bytes, 24 levels of cgroup) and of a call with two
+/// environment 4, path 4, twice [`MAX_WALK`], 24 levels of cgroup) and of a call with two
 /// paths, so that the write position never comes round. Also the mask (minus one) that bounds that
 /// position for the verifier.
 pub const MAX_RECORD: usize = 64 * 1024;
@@ -23,7 +23,14 @@ pub const MAX_ARGS: usize = 8192;
 pub const MAX_ENV: usize = 4096;
 
 /// Components of a path that a walk goes up; what is above is cut off and flagged.
-pub const MAX_COMPONENTS: u32 = 64;
+pub const MAX_COMPONENTS: u32 = 128;
+
+/// Bytes of components after which a walk ends too. A path of `PATH_MAX` bytes needs at most
+/// `PATH_MAX` and 15 for each component.
+pub const MAX_WALK: u64 = 16 * 1024;
+
+/// Words of a file's name that the kernel keeps in its directory entry.
+pub const SHORT_NAME_WORDS: usize = 4;
 
 /// Levels of a cgroup path that a walk goes up.
 pub const MAX_CGROUP_LEVELS: u32 = 24;
@@ -48,11 +55,13 @@ pub enum RecordKind {
     CgroupCreated = 7,
     /// Any other system call: [`CallPart`].
     Call = 8,
+    /// A process changed its working directory: no fixed part.
+    WorkingDirectory = 9,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Exec,
         Self::ExecFailed,
         Self::Fork,
@@ -61,6 +70,7 @@ impl RecordKind {
         Self::Connect,
         Self::CgroupCreated,
         Self::Call,
+        Self::WorkingDirectory,
     ];
 
     /// The kind with this number.
@@ -81,6 +91,7 @@ impl RecordKind {
             Self::Connect => "connect",
             Self::CgroupCreated => "cgroup_created",
             Self::Call => "call",
+            Self::WorkingDirectory => "working_directory",
         }
     }
 }
@@ -110,6 +121,9 @@ pub struct Header {
     pub parent_start_time: u64,
     /// The cgroup's id; see [`CGROUP_V1`].
     pub cgroup: u64,
+    /// How many programs the process and its ancestors have started, one after the other: each exec
+    /// adds one, and a child begins with its parent's number.
+    pub exec_id: u64,
     /// The system call's return value.
     pub result: i64,
     /// Number of the system call the thread is in.
@@ -183,6 +197,10 @@ pub struct ExecPart {
     pub namespace_start: u64,
     /// How deep its user namespace is; 0 for the initial one.
     pub user_namespace_level: u32,
+    /// `s_dev` of the executable's file system.
+    pub device: u32,
+    /// 1 if the kernel ran an interpreter in place of the file that was passed, as for a script.
+    pub interpreted: u32,
     /// Zero.
     pub reserved: u32,
 }
@@ -244,8 +262,8 @@ pub struct OpenPart {
     pub directory: i32,
     /// `openat2`'s `resolve`, of which 32 bits have a meaning.
     pub resolve: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// [`LAYER_NONE`], [`LAYER_UPPER`] or [`LAYER_LOWER`]; asked for with the inode.
+    pub layer: u32,
 }
 
 /// The fixed part of [`RecordKind::Connect`].
@@ -455,6 +473,11 @@ pub const DROP_SCRATCH_BUSY: u32 = 16;
 /// Counters in the array.
 pub const DROP_COUNTERS: u32 = 17;
 
+/// The reader sleeps, and the next record wakes it.
+pub const WAKE_FOR_ANY: u32 = 1;
+/// The reader looks at the rings every now and then, but a program that starts wakes it at once.
+pub const WAKE_FOR_EXEC: u32 = 2;
+
 /// Names of the maps and globals that the agent looks up.
 pub mod names {
     /// Global: [`crate::Offsets`].
@@ -467,7 +490,8 @@ pub mod names {
     pub const EVENT_RING: &str = "EVENT_RING";
     /// Drop counters, per CPU.
     pub const DROPS: &str = "DROPS";
-    /// One cell: 1 while the reader sleeps and wants to be woken.
+    /// One cell: [`crate::WAKE_FOR_ANY`] or [`crate::WAKE_FOR_EXEC`] while the reader sleeps and wants to
+    /// be woken, else 0.
     pub const READER_ASLEEP: &str = "READER_ASLEEP";
     /// Buffers in which records are put together, one a CPU.
     pub const SCRATCH: &str = "SCRATCH";

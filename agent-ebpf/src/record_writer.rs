@@ -6,7 +6,7 @@
 
 use agent_ebpf::{
     ALIGNMENT, DETACHED, DROP_SCRATCH_BUSY, FILE_SPAN, Header, MAX_RECORD, RecordKind,
-    SectionHeader, SectionTag, TRUNCATED, UNREADABLE,
+    SHORT_NAME_WORDS, SectionHeader, SectionTag, TRUNCATED, UNREADABLE,
 };
 use aya_ebpf::helpers::generated::{
     bpf_get_smp_processor_id, bpf_probe_read_kernel, bpf_probe_read_kernel_str,
@@ -24,10 +24,12 @@ const POSITION_MASK: u64 = MAX_RECORD as u64 - 1;
 #[repr(C)]
 pub(crate) struct Scratch {
     busy: u64,
+    opaque: u64,
     position: u64,
     section: u64,
-    /// The root directory that was last found to be the top of its mount tree: mount and dentry.
-    top: [u64; 2],
+    /// The root directory that was last found to be the top of its mount tree: mount, dentry, and the
+    /// mount above.
+    top: [u64; 3],
     /// A copy of the part of a `struct file` that matters; twice as long as what is copied, for
     /// reads at masked offsets.
     file: [u8; 2 * FILE_SPAN as usize],
@@ -56,6 +58,14 @@ impl RecordWriter {
             (*scratch).position = size_of::<Header>() as u64;
         }
         Some(Self(scratch))
+    }
+
+    /// The record that the current program has under construction.
+    #[inline(always)]
+    pub(crate) fn resume() -> Option<Self> {
+        // SAFETY: the helper has no preconditions.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        SCRATCH.get_ptr_mut(cpu as u32).map(Self)
     }
 
     /// Copies what matters of a `struct file`, to be read by [`Self::of_file`].
@@ -92,18 +102,29 @@ impl RecordWriter {
         }
     }
 
-    /// The mount and dentry that were last found to be the top of a mount tree.
+    /// The mount, its dentry and the mount above that were last found to be the top of a mount tree.
     #[inline(always)]
-    pub(crate) fn known_top(self) -> [u64; 2] {
+    pub(crate) fn known_top(self) -> [u64; 3] {
         // SAFETY: `self` came from `begin`.
         unsafe { core::ptr::read_volatile(&raw const (*self.0).top) }
     }
 
     /// Remembers that these are the top of a mount tree.
     #[inline(always)]
-    pub(crate) fn remember_top(self, top: [u64; 2]) {
+    pub(crate) fn remember_top(self, top: [u64; 3]) {
         // SAFETY: `self` came from `begin`.
         unsafe { core::ptr::write_volatile(&raw mut (*self.0).top, top) }
+    }
+
+    /// The same value, of which the verifier knows nothing.
+    #[inline(always)]
+    pub(crate) fn opaque(self, value: u64) -> u64 {
+        // SAFETY: `self` came from `begin`.
+        unsafe {
+            let place = &raw mut (*self.0).opaque;
+            core::ptr::write_volatile(place, value);
+            core::ptr::read_volatile(place)
+        }
     }
 
     /// Gives the buffer back without a record.
@@ -187,6 +208,14 @@ impl RecordWriter {
         // SAFETY: `self` came from `begin`.
         let position = unsafe { core::ptr::read_volatile(&raw const (*self.0).position) };
         position + bytes + 1024 < MAX_RECORD as u64
+    }
+
+    /// Bytes of the section that was begun, its header included.
+    #[inline(always)]
+    pub(crate) fn section_size(self) -> u64 {
+        // SAFETY: `self` came from `begin`.
+        let start = unsafe { core::ptr::read_volatile(&raw const (*self.0).section) };
+        self.position().wrapping_sub(start)
     }
 
     /// Starts a section; its header is written by [`Self::end_section`].
@@ -374,18 +403,36 @@ impl RecordWriter {
         }
     }
 
-    /// One component of a path: its length in a byte, then the name.
+    /// One component of a path: its length in a word, then the name, to the end of a word.
     #[inline(always)]
     pub(crate) fn component(self, name: u64, length: u32) {
         let cursor = self.cursor();
-        // A name has at most 255 bytes (NAME_MAX).
+        // NAME_MAX is 255, but FUSE lets a name be longer: such a one is cut there, and not to the
+        // rest of a division, which could be any name.
+        let length = if length > 0xff { 0xff } else { length };
         let length = core::hint::black_box(length) & 0xff;
         // SAFETY: the cursor has MAX_RECORD bytes behind it.
         unsafe {
-            *cursor = length as u8;
-            bpf_probe_read_kernel(cursor.add(1).cast(), length, name as *const _);
+            *cursor.cast::<u64>() = u64::from(length);
+            bpf_probe_read_kernel(cursor.add(8).cast(), length, name as *const _);
         }
-        self.advance(u64::from(length) + 1);
+        self.advance(component_size(u64::from(length)));
+    }
+
+    /// The same for a name of `length` bytes that has been read already.
+    #[inline(always)]
+    pub(crate) fn short_component(self, name: [u64; SHORT_NAME_WORDS], length: u32) {
+        let words = self.cursor().cast::<u64>();
+        // SAFETY: the cursor has MAX_RECORD bytes behind it, and is at a multiple of 8 as all parts of a
+        // walk's section are.
+        unsafe {
+            *words = u64::from(length);
+            *words.add(1) = name[0];
+            *words.add(2) = name[1];
+            *words.add(3) = name[2];
+            *words.add(4) = name[3];
+        }
+        self.advance(component_size(u64::from(length)));
     }
 
     /// One component of a path whose length is not known: up to its NUL.
@@ -394,16 +441,22 @@ impl RecordWriter {
         let cursor = self.cursor();
         // SAFETY: the cursor has MAX_RECORD bytes behind it.
         unsafe {
-            let taken = bpf_probe_read_kernel_str(cursor.add(1).cast(), 256, name as *const _);
+            let taken = bpf_probe_read_kernel_str(cursor.add(8).cast(), 256, name as *const _);
             let length = if taken > 0 {
                 (taken - 1) as u64 & 0xff
             } else {
                 0
             };
-            *cursor = length as u8;
-            self.advance(length + 1);
+            *cursor.cast::<u64>() = length;
+            self.advance(component_size(length));
         }
     }
+}
+
+/// Bytes of a component with a name of `length` bytes.
+#[inline(always)]
+fn component_size(length: u64) -> u64 {
+    8 + ((length + 7) & !7)
 }
 
 /// How a walk up a path ended.

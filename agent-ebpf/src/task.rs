@@ -31,13 +31,16 @@ pub(crate) fn numbers(pid: Typed) -> (u32, u32) {
     }
     let global = pid.u32(offset!(pid_numbers));
     let level = pid.u32(offset!(pid_level));
-    if level == 0 {
-        return (global, global);
-    }
-    // The kernel nests pid namespaces at most 32 deep; the mask is for the verifier.
-    let own = pid
-        .untyped()
-        .read(offset!(pid_numbers) + (level & 63) * UPID_SIZE);
+    let own = if level == 0 {
+        global
+    } else if level == 1 && setting!(pid_numbers_flexible) == 1 {
+        // Most containers. The verifier lets through a direct load at a constant offset only.
+        pid.u32(offset!(pid_numbers) + UPID_SIZE)
+    } else {
+        // The kernel nests pid namespaces at most 32 deep; the mask is for the verifier.
+        pid.untyped()
+            .read(offset!(pid_numbers) + (level & 63) * UPID_SIZE)
+    };
     (global, own)
 }
 
@@ -68,7 +71,8 @@ pub(crate) fn write_header(
         let ids = bpf_get_current_pid_tgid();
         (*header).tid = ids as u32;
         (*header).pid = (ids >> 32) as u32;
-        (*header).vtid = numbers(task.follow(offset!(task_thread_pid))).1;
+        let thread_pid = task.follow(offset!(task_thread_pid));
+        (*header).vtid = numbers(thread_pid).1;
         (*header).vpid = (*header).vtid;
         (*header).start_time = 0;
         if !leader.is_null() {
@@ -103,11 +107,19 @@ pub(crate) fn write_header(
         (*header).tty = 0;
         if !signal.is_null() {
             let pids = offset!(signal_pids);
-            ((*header).pgid, (*header).vpgid) = numbers(signal.follow(pids + PGID * 8));
-            ((*header).sid, (*header).vsid) = numbers(signal.follow(pids + SID * 8));
+            let group = signal.follow(pids + PGID * 8);
+            ((*header).pgid, (*header).vpgid) = numbers(group);
+            let session = signal.follow(pids + SID * 8);
+            ((*header).sid, (*header).vsid) = if session.untyped() == group.untyped() {
+                ((*header).pgid, (*header).vpgid)
+            } else {
+                numbers(session)
+            };
             (*header).tty = terminal(signal);
         }
         (*header).cgroup = cgroup_of(task).1;
+        // Since 5.7 a u64; counted up in `begin_new_exec` (fs/exec.c), copied by a fork.
+        (*header).exec_id = task.u64(offset!(task_exec_id));
         bpf_get_current_comm((&raw mut (*header).comm).cast(), 16);
     }
 }

@@ -13,6 +13,7 @@ pub mod default_rules;
 pub mod escape;
 pub mod event;
 pub mod fields;
+pub mod heap;
 pub mod http;
 pub mod logging;
 pub mod metrics;

@@ -10,11 +10,13 @@ use tracing::{error, warn};
 
 use crate::alert::{Alert, AlertSender};
 use crate::event::{DecodeError, Event, EventType, Payload, decode};
-use crate::fields::{Context, EventFields, Extractors, FieldSource, FileNames, View, file_names};
+use crate::fields::{
+    Context, EventFields, EventTimes, Extractors, FieldSource, FileNames, View, file_names,
+};
 use crate::metrics::{HotCounter, HotCounters};
 use crate::rules::{CompiledRule, EvaluationCache, EventClass, Program, RuleIndex};
 use crate::sensor::{Reader, Wake};
-use crate::state::{BootClock, ProcessTable, Users};
+use crate::state::{BootClock, ExecutableHashes, ProcessTable, Users};
 
 /// How often is done what is due by time.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -25,7 +27,7 @@ const LAST_RECORDS: Duration = Duration::from_millis(300);
 /// How many records are handled before the clock is looked at.
 const BATCH: usize = 1024;
 /// The field that shows the kernel's path where it differs from the one that was passed.
-const RESOLVED_NAME: &str = "fd.name.resolved";
+const RESOLVED_NAME: &str = "fd.resolved_name";
 
 /// The thread had to end.
 #[derive(Debug, Error)]
@@ -39,14 +41,22 @@ pub struct PipelineGauges {
     pub processes: HotCounter,
     /// Processes pushed out of a full table.
     pub evictions: HotCounter,
+    /// Environments, arguments and paths of processes dropped for want of room.
+    pub dropped_texts: HotCounter,
     /// Events of an unknown process that /proc still knew.
     pub misses_in_proc: HotCounter,
     /// Events of an unknown process of which only the event's header is known.
     pub misses_degraded: HotCounter,
     /// Records that could not be decoded.
     pub undecodable: HotCounter,
+    /// Times that names of a container's users could not be read.
+    pub missing_names: HotCounter,
+    /// Records that may have been handled before an older one.
+    pub unordered: HotCounter,
     /// Processes whose arguments and environment `/proc` did not give in time.
     pub abandoned_reads: HotCounter,
+    /// Hashes of executables that were asked for and could not be given.
+    pub missing_hashes: HotCounter,
 }
 
 /// What the thread works with.
@@ -57,6 +67,8 @@ pub struct Pipeline {
     pub program: Arc<Program>,
     /// The processes.
     pub processes: ProcessTable,
+    /// Hashes of what they run.
+    pub hashes: ExecutableHashes,
     /// The users.
     pub users: Users,
     /// Where alerts go.
@@ -81,6 +93,7 @@ impl Pipeline {
         let mut matcher = Matcher {
             extractors: Extractors::new(self.program.fields()),
             program: self.program,
+            hashes: self.hashes,
             users: self.users,
             clock: BootClock::new(),
             hostname: self.hostname,
@@ -92,7 +105,11 @@ impl Pipeline {
             names: FileNames::default(),
             matches: Vec::new(),
             number: 0,
+            times: None,
         };
+        matcher
+            .users
+            .expect(self.processes.iter(), BootClock::now());
         let mut state = State {
             processes: self.processes,
             gauges: self.gauges,
@@ -104,7 +121,7 @@ impl Pipeline {
         let mut reader = self.reader;
         let mut stopping: Option<Instant> = None;
         loop {
-            state.keep_house(&mut matcher);
+            state.keep_house(&mut matcher, &reader);
             let mut handled = 0;
             while handled < BATCH {
                 let Some(record) = reader.next_record() else {
@@ -158,7 +175,7 @@ impl State {
         self.gauges.undecodable.add(1);
     }
 
-    fn keep_house(&mut self, matcher: &mut Matcher) {
+    fn keep_house(&mut self, matcher: &mut Matcher, reader: &Reader) {
         let now = Instant::now();
         if now < self.next {
             return;
@@ -178,10 +195,17 @@ impl State {
             self.next_sweep = now + SWEEP;
             self.processes.sweep();
         }
+        let names = matcher.users.container_stats();
+        self.gauges
+            .missing_names
+            .set(names.abandoned + names.evictions);
+        self.gauges.unordered.set(reader.unordered());
         let stats = self.processes.stats();
         self.gauges.processes.set(self.processes.len() as u64);
         self.gauges.evictions.set(stats.evictions);
+        self.gauges.dropped_texts.set(stats.dropped_texts);
         self.gauges.abandoned_reads.set(stats.abandoned_reads);
+        self.gauges.missing_hashes.set(matcher.hashes.misses());
         self.gauges.misses_degraded.set(stats.degraded);
         self.gauges
             .misses_in_proc
@@ -193,6 +217,7 @@ impl State {
 struct Matcher {
     program: Arc<Program>,
     extractors: Extractors,
+    hashes: ExecutableHashes,
     users: Users,
     clock: BootClock,
     hostname: String,
@@ -204,6 +229,7 @@ struct Matcher {
     names: FileNames,
     matches: Vec<RuleIndex>,
     number: u64,
+    times: Option<EventTimes>,
 }
 
 impl Matcher {
@@ -214,17 +240,31 @@ impl Matcher {
             return;
         }
         self.number += 1;
+        let now = event.origin.time;
+        let times = self.times.unwrap_or(EventTimes {
+            first: now,
+            previous: now,
+        });
+        self.times = Some(EventTimes {
+            previous: now,
+            ..times
+        });
         self.counters.count_event(event.event_type);
         if !self.program.events().contains(event.event_type) {
             return;
         }
         let subject = processes.process_of(&event.origin);
+        let is_exec = matches!(event.payload, Payload::Exec(_));
+        self.users
+            .prepare(subject.process, event.origin.time, is_exec);
         file_names(event, &mut self.names);
         let context = Context {
             event,
             number: self.number,
+            times,
             process: subject.process,
             processes: subject.table,
+            hashes: &self.hashes,
             users: &self.users,
             clock: &self.clock,
             hostname: &self.hostname,
@@ -293,9 +333,12 @@ fn alert(
     if names_differ && matches!(context.event.payload, Payload::Open(_)) {
         // The file that was opened is another one than its name says: that has to be seen.
         let resolved = String::from_utf8_lossy(&context.names.kernel).into_owned();
-        message.push_str(" resolved=");
-        message.push_str(&resolved);
-        output_fields.insert(RESOLVED_NAME.to_owned(), resolved.into());
+        // A rule may print it itself.
+        if !output_fields.contains_key(RESOLVED_NAME) {
+            message.push_str(" resolved=");
+            message.push_str(&resolved);
+            output_fields.insert(RESOLVED_NAME.to_owned(), resolved.into());
+        }
     }
     Alert {
         time: context.clock.wall_ns(context.event.origin.time),

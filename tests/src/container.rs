@@ -33,6 +33,15 @@ impl Container {
 
     /// Starts one whose own first program is `command`.
     pub fn start_with(command: &[&str], network_namespace: Option<&str>) -> Self {
+        Self::begin(command, network_namespace, &[])
+    }
+
+    /// The same, with files of this content in its root directory.
+    pub fn start_with_files(command: &[&str], files: &[(&str, &str)]) -> Self {
+        Self::begin(command, None, files)
+    }
+
+    fn begin(command: &[&str], network_namespace: Option<&str>, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let id = format!(
@@ -41,6 +50,13 @@ impl Container {
             u64::from(number) + 0xabc0_0000_0000
         );
         make_root(&folder);
+        for (path, content) in files {
+            let path = folder
+                .path()
+                .join("root")
+                .join(path.trim_start_matches('/'));
+            fs::write(path, content).expect("a file is written");
+        }
         let mut namespaces = vec![
             json!({"type": "pid"}),
             json!({"type": "mount"}),

@@ -10,11 +10,13 @@
 mod agent;
 mod calls;
 mod container;
+mod events;
 mod namespace;
 
 pub use agent::{Agent, AgentBuilder, Alert, MARKER_RULE, agent_binary, run_to_end};
 pub use calls::{Seen, Watch};
 pub use container::Container;
+pub use events::Events;
 pub use namespace::NetworkNamespace;
 
 use std::path::{Path, PathBuf};

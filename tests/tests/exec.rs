@@ -26,7 +26,7 @@ fn an_exec_tells_who_started_what_where() {
     let agent = AgentBuilder::rules(&rules()).start();
     let status = Command::new("/bin/true")
         .args(["wanted", "one"])
-        .current_dir("/usr/share")
+        .current_dir("/usr/share/")
         .status()
         .expect("/bin/true runs");
     assert!(status.success());
@@ -48,7 +48,7 @@ fn an_exec_tells_who_started_what_where() {
     assert_eq!(alert.text("proc.pname"), own_name.trim_end());
     assert!(lineage.starts_with(own_name.trim_end()), "{lineage}");
     assert!(lineage.split(' ').count() > 1, "{lineage}");
-    assert_eq!(alert.text("proc.cwd"), "/usr/share");
+    assert_eq!(alert.text("proc.cwd"), "/usr/share/");
     assert_eq!(alert.text("user.name"), "root");
     assert_eq!(alert.field("user.uid").as_u64(), Some(0));
     assert_eq!(alert.text("container.id"), "host");

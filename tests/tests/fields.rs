@@ -8,7 +8,7 @@ use peregrine_tests::{AgentBuilder, MARKER_RULE};
 const STARTED: &str = "\
 - rule: Started
   desc: Every program whose arguments start with a word of ours.
-  condition: evt.type in (execve, execveat) and proc.args startswith wanted
+  condition: evt.type in (execve, execveat) and proc.args startswith wanted and proc.apid = OWN
   output: >
     started %proc.exe_ino %proc.exe_ino.ctime %proc.exe_ino.mtime %proc.is_exe_writable
     %proc.is_exe_upper_layer %proc.is_exe_lower_layer %evt.arg.flags %thread.cap_permitted
@@ -18,7 +18,9 @@ const STARTED: &str = "\
 
 #[test]
 fn an_exec_tells_of_its_executable_and_capabilities() {
-    let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{STARTED}")).start();
+    let own = std::process::id().to_string();
+    let rules = format!("{MARKER_RULE}{}", STARTED.replace("OWN", &own));
+    let agent = AgentBuilder::rules(&rules).start();
     let folder = tempfile::tempdir().expect("a temp dir");
     let program = folder.path().join("program");
     std::fs::copy("/bin/true", &program).expect("it is copied");

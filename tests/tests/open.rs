@@ -116,7 +116,7 @@ fn a_symlink_does_not_hide_the_file_behind_it() {
     assert_eq!(alerts.len(), 1, "{alerts:#?}");
     assert_eq!(alerts[0].text("fd.name"), link.to_str().expect("UTF-8"));
     assert_eq!(
-        alerts[0].text("fd.name.resolved"),
+        alerts[0].text("fd.resolved_name"),
         secret.to_str().expect("UTF-8")
     );
 }
@@ -181,7 +181,7 @@ fn a_path_that_changes_during_the_call_is_judged_by_what_was_opened() {
     let by_kernel = opened(&agent)
         .iter()
         .filter(|alert| {
-            let resolved = alert.text("fd.name.resolved");
+            let resolved = alert.text("fd.resolved_name");
             let name = if resolved.is_empty() {
                 alert.text("fd.name")
             } else {
@@ -214,6 +214,38 @@ fn a_path_of_four_kilobytes() {
     let alerts = opened(&agent);
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0].text("fd.name"), path.to_str().expect("UTF-8"));
+}
+
+#[test]
+fn a_file_and_a_program_a_hundred_folders_deep() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let mut deep = folder.path().canonicalize().expect("it exists");
+    for level in 0..100 {
+        deep.push(format!("level{level}"));
+    }
+    fs::create_dir_all(&deep).expect("folders are made");
+    fs::write(deep.join("secret"), "x").expect("a file is written");
+    fs::copy("/bin/cat", deep.join("reader")).expect("a program is copied");
+    let agent = AgentBuilder::rules(&format!(
+        "{MARKER_RULE}- rule: Opened\n  desc: A test.\n  condition: >\n    evt.type in (open, openat) and \
+         fd.name startswith {start}/ and fd.name endswith /secret\n    and proc.exepath startswith {start}/ \
+         and proc.cwd startswith {start}/\n  output: opened %fd.name %proc.exepath %proc.cwd\n  priority: INFO\n",
+        start = folder.path().display()
+    ))
+    .start();
+    let status = Command::new("./reader")
+        .arg("secret")
+        .current_dir(&deep)
+        .stdout(Stdio::null())
+        .status()
+        .expect("it runs");
+    assert!(status.success());
+    let alerts = opened(&agent);
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    let whole = |name: &str| format!("{}{name}", deep.display());
+    assert_eq!(alerts[0].text("fd.name"), whole("/secret"));
+    assert_eq!(alerts[0].text("proc.exepath"), whole("/reader"));
+    assert_eq!(alerts[0].text("proc.cwd"), whole("/"));
 }
 
 #[test]

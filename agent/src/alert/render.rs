@@ -107,7 +107,7 @@ impl Renderer {
         let mut text = if self.format.iso_8601 {
             iso_8601(alert.time, "+0000")
         } else {
-            self.time_of_day(alert.time)
+            time_of_day(alert.time, &self.time_zone)
         };
         let _ = write!(text, ": {} {}", alert.priority, alert.message);
         if &*alert.source == INTERNAL_SOURCE && !self.format.json && !alert.output_fields.is_empty()
@@ -143,17 +143,7 @@ impl Renderer {
                 .then(|| alert.tags.iter().map(|tag| &**tag).collect()),
             time: &iso_8601(alert.time, "Z"),
         };
-        let mut bytes = Vec::with_capacity(512 + 2 * alert.message.len());
-        let mut serializer = serde_json::Serializer::with_formatter(
-            &mut bytes,
-            PrintableFormatter(CompactFormatter),
-        );
-        let written = line.serialize(&mut serializer);
-        debug_assert!(written.is_ok(), "string keys into memory cannot fail");
-        bytes.push(b'\n');
-        // The serializer writes UTF-8 only, so this moves the bytes and replaces none.
-        String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        json_text(&line) + "\n"
     }
 
     fn time_field(&self) -> &'static str {
@@ -163,18 +153,30 @@ impl Renderer {
             "evt.time"
         }
     }
+}
 
-    /// `HH:MM:SS.nnnnnnnnn` in the renderer's time zone.
-    fn time_of_day(&self, time: u64) -> String {
-        let time = timestamp(time).to_zoned(self.time_zone.clone()).time();
-        format!(
-            "{:02}:{:02}:{:02}.{:09}",
-            time.hour(),
-            time.minute(),
-            time.second(),
-            time.subsec_nanosecond()
-        )
-    }
+/// `HH:MM:SS.nnnnnnnnn` in a time zone; the time is ns since the epoch.
+pub fn time_of_day(time: u64, time_zone: &TimeZone) -> String {
+    let time = timestamp(time).to_zoned(time_zone.clone()).time();
+    format!(
+        "{:02}:{:02}:{:02}.{:09}",
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.subsec_nanosecond()
+    )
+}
+
+/// Anything with text keys as JSON on one line, safe to look at.
+pub fn json_text(value: &impl Serialize) -> String {
+    let mut bytes = Vec::with_capacity(512);
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut bytes, PrintableFormatter(CompactFormatter));
+    let written = value.serialize(&mut serializer);
+    debug_assert!(written.is_ok(), "string keys into memory cannot fail");
+    // The serializer writes UTF-8 only, so this moves the bytes and replaces none.
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnn` in UTC, and the suffix that says so.

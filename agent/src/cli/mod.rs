@@ -1,11 +1,13 @@
 //! The command line: one file a command.
 
+pub mod events;
 pub mod fields;
 pub mod rules;
 pub mod run;
 pub mod schema;
 pub mod version;
 mod wanted;
+mod watching;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -36,6 +38,8 @@ pub enum Command {
     Rules(rules::Args),
     /// List the fields that rules can name
     Fields(fields::Args),
+    /// Show what happens on this machine, event by event, or list the events there are
+    Events(events::Args),
     /// Print the JSON Schema of rule files, rule tests or the configuration, for editors
     Schema(schema::Args),
     /// Print the versions of this program and of the rule language
@@ -49,6 +53,9 @@ pub enum CliError {
     /// `run` failed.
     #[error(transparent)]
     Run(#[from] run::RunError),
+    /// `events` failed.
+    #[error(transparent)]
+    Events(#[from] events::EventsError),
     /// There is no such class of fields.
     #[error("there is no class of fields named '{class}': expected one of {known}")]
     UnknownClass {
@@ -96,6 +103,7 @@ impl Cli {
             Command::Run(args) => Ok(run::run(&args)?),
             Command::Rules(args) => rules::rules(&args),
             Command::Fields(args) => fields::fields(&args),
+            Command::Events(args) => events::events(&args),
             Command::Schema(args) => schema::schema(&args),
             Command::Version(args) => version::version(&args),
         }

@@ -10,23 +10,19 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::wanted::wanted_by;
+use super::watching::Watching;
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
 use crate::config::{Config, ConfigError, RuleMatching};
-use crate::event::Pid;
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
-use crate::metrics::{
-    DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
-    PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels, Sample,
-};
-use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
+use crate::metrics::{Metrics, MetricsError, RuleLabels};
+use crate::pipeline::PipelineError;
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
-use crate::sensor::{self, Reader, Sensor, SensorError};
-use crate::state::{ProcessTable, Users, host_names};
+use crate::sensor::SensorError;
+use crate::state::host_names;
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
-const FLUSH_TIME: Duration = Duration::from_millis(500);
+pub(super) const FLUSH_TIME: Duration = Duration::from_millis(500);
 
 /// Arguments of `run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -52,14 +48,14 @@ pub struct Args {
     pub print_attached: bool,
 }
 
-fn option(text: &str) -> Result<String, String> {
+pub(super) fn option(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
         _ => Err("expected KEY=VALUE, such as json_output=true".to_owned()),
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
@@ -106,7 +102,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    fn system(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn system(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { action, source }
     }
 }
@@ -168,7 +164,18 @@ async fn run_configured(args: &Args, config: &Config) -> Result<ExitCode, RunErr
     let alerts = Dispatcher::start(sinks, renderer, config.outputs_queue_capacity, &metrics)
         .map_err(RunError::system("start a thread"))?;
 
-    let watching = Watching::start(args, config, &program, &metrics, &alerts, &readiness)?;
+    let watching = Watching::start(config, &program, &metrics, &alerts, &readiness)?;
+    let attached = watching.sensor.attached();
+    if args.print_attached {
+        for probe in attached {
+            super::say(&format!("attached: {probe}"));
+        }
+    }
+    super::say(&format!(
+        "ready: {} rules, {} programs attached",
+        program.rules().len(),
+        attached.len()
+    ));
     let stop = watching.stop.clone();
     let mut thread = tokio::task::spawn_blocking(move || watching.thread.join());
 
@@ -250,172 +257,4 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
         sources.len()
     );
     Ok(program)
-}
-
-/// The attached sensor and the thread that handles what it records.
-struct Watching {
-    sensor: Sensor,
-    stop: sensor::StopHandle,
-    thread: std::thread::JoinHandle<Result<(), PipelineError>>,
-}
-
-impl Watching {
-    fn start(
-        args: &Args,
-        config: &Config,
-        program: &Arc<Program>,
-        metrics: &Metrics,
-        alerts: &Dispatcher,
-        readiness: &Readiness,
-    ) -> Result<Self, RunError> {
-        let proc_root = config.host_root.join("proc");
-        let options = sensor::Options {
-            process_ring_bytes: config.sensor.process_ring_bytes,
-            event_ring_bytes: config.sensor.event_ring_bytes,
-            data_bytes: config.sensor.data_bytes,
-            wanted: wanted_by(program, config.sensor.failed_exec),
-            leave_out: if config.sensor.trace_self {
-                None
-            } else {
-                own_pid(&proc_root)
-            },
-            oldest_ways: config.sensor.oldest_ways,
-        };
-        let (sensor, reader) = Sensor::start(&options)?;
-        if args.print_attached {
-            for probe in sensor.attached() {
-                super::say(&format!("attached: {probe}"));
-            }
-        }
-        // Attached first, scanned then: a process that starts between is told by its event.
-        let mut processes = ProcessTable::new(config.process_table_size.get(), proc_root);
-        let known = processes.scan();
-        tracing::debug!("{known} processes were running");
-        let gauges = Arc::new(PipelineGauges::default());
-        export(metrics, &sensor, &reader, &gauges)?;
-        let drops = sensor.drop_counters();
-        let stop = reader.stop_handle();
-        let pipeline = Pipeline {
-            reader,
-            program: Arc::clone(program),
-            processes,
-            users: Users::new(&config.host_root),
-            alerts: alerts.sender(),
-            counters: metrics.hot(),
-            gauges,
-            hostname: config.hostname.clone(),
-            static_fields: config.static_fields.clone(),
-            second_view: config.sensor.second_view,
-            process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
-        };
-        let guard = readiness.fail_on_drop();
-        let thread = std::thread::Builder::new()
-            .name("matching".to_owned())
-            .spawn(move || {
-                let _guard = guard;
-                pipeline.run()
-            })
-            .map_err(RunError::system("start the matching thread"))?;
-        give_back_memory();
-        readiness.ready();
-        super::say(&format!(
-            "ready: {} rules, {} programs attached",
-            program.rules().len(),
-            sensor.attached().len()
-        ));
-        Ok(Self {
-            sensor,
-            stop,
-            thread,
-        })
-    }
-}
-
-/// Returns to the system what reading the kernel's types and loading the programs left free in the
-/// heap: some 10 MB, which the allocator would keep.
-fn give_back_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: `malloc_trim` may be called at any time and touches only memory that is free.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-/// Our process id in the host's pid namespace; `None` if this procfs does not tell.
-///
-/// In a container the mounted procfs of the host has it. Without one there is only the id in our own
-/// namespace, which on the host is somebody else's.
-fn own_pid(proc_root: &std::path::Path) -> Option<Pid> {
-    /// `PROC_PID_INIT_INO` of the kernel: the inode of the initial pid namespace.
-    const INITIAL_NAMESPACE: &str = "pid:[4026531836]";
-    let of_procfs = std::fs::read_link(proc_root.join("1/ns/pid"));
-    let is_initial = of_procfs
-        .as_ref()
-        .is_ok_and(|namespace| namespace.as_os_str() == INITIAL_NAMESPACE);
-    if !is_initial {
-        tracing::warn!(
-            "{} is not the host's procfs: the agent does not know its own process id there, and sees itself; in a container mount the host's root and name it in HOST_ROOT",
-            proc_root.display()
-        );
-        return None;
-    }
-    let link = std::fs::read_link(proc_root.join("self")).ok()?;
-    link.to_str()?.parse().ok().map(Pid)
-}
-
-/// Exports what the sensor and the pipeline count.
-fn export(
-    metrics: &Metrics,
-    sensor: &Sensor,
-    reader: &Reader,
-    gauges: &Arc<PipelineGauges>,
-) -> Result<(), RunError> {
-    let drops = sensor.drop_counters();
-    let of_pipeline = Arc::clone(gauges);
-    metrics.register(&DROPS, move || {
-        let of_ours = [
-            ("undecodable", &of_pipeline.undecodable),
-            ("process_memory_unread", &of_pipeline.abandoned_reads),
-        ]
-        .map(|(cause, counter)| Sample::count([cause.to_owned()], counter.get()));
-        match drops.read() {
-            Ok(drops) => drops
-                .by_cause()
-                .map(|(cause, count)| Sample::count([cause], count))
-                .chain(of_ours)
-                .collect(),
-            Err(error) => {
-                tracing::error!(%error, "cannot read the drop counters");
-                of_ours.into()
-            }
-        }
-    })?;
-    let usage = reader.usage();
-    let sizes = usage.clone();
-    metrics.register(&RING_USED_BYTES, move || {
-        usage
-            .rings()
-            .map(|(ring, used, _)| Sample::count([ring.to_owned()], used))
-            .to_vec()
-    })?;
-    metrics.register(&RING_SIZE_BYTES, move || {
-        sizes
-            .rings()
-            .map(|(ring, _, size)| Sample::count([ring.to_owned()], size))
-            .to_vec()
-    })?;
-    let single = |read: fn(&PipelineGauges) -> &HotCounter| {
-        let gauges = Arc::clone(gauges);
-        move || vec![Sample::count([], read(&gauges).get())]
-    };
-    metrics.register(&PROCESS_TABLE_ENTRIES, single(|gauges| &gauges.processes))?;
-    metrics.register(&PROCESS_TABLE_EVICTIONS, single(|gauges| &gauges.evictions))?;
-    let gauges = Arc::clone(gauges);
-    metrics.register(&PROCESS_TABLE_MISSES, move || {
-        vec![
-            Sample::count(["true".to_owned()], gauges.misses_in_proc.get()),
-            Sample::count(["false".to_owned()], gauges.misses_degraded.get()),
-        ]
-    })?;
-    Ok(())
 }

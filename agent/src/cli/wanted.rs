@@ -25,16 +25,50 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
         failures,
         open_read: opens(false),
         open_write: opens(true),
+        working_directory: program.fields().iter().any(asks_for_working_directory),
         open_inode: program.fields().iter().any(asks_for_inode),
+        exec_at_once: program
+            .fields()
+            .iter()
+            .any(|field| field.name.starts_with("proc.exe_sha256")),
     }
 }
 
-/// Whether a field is computed from the inode's number or device.
+/// Whether a rule or output asks what a user or group is called.
+pub(super) fn asks_for_names(program: &Program) -> bool {
+    program.fields().iter().any(|field| {
+        matches!(
+            field.name,
+            "user.name"
+                | "user.homedir"
+                | "user.shell"
+                | "user.loginname"
+                | "group.name"
+                | "evt.arg"
+                | "evt.args"
+                | "evt.info"
+        )
+    })
+}
+
+/// Whether a field is, or may show, the working directory.
+fn asks_for_working_directory(field: &FieldUse) -> bool {
+    match (field.name, &field.argument) {
+        ("proc.cwd" | "evt.args" | "evt.info", _) => true,
+        ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "cwd",
+        ("evt.arg", FieldArgument::Index(_)) => true,
+        _ => false,
+    }
+}
+
+/// Whether a field is computed from the inode's number, device or layer.
 fn asks_for_inode(field: &FieldUse) -> bool {
     match (field.name, &field.argument) {
-        ("fd.dev" | "fd.dev.major" | "fd.dev.minor" | "fd.ino" | "evt.args" | "evt.info", _) => {
-            true
-        }
+        (
+            "fd.dev" | "fd.dev.major" | "fd.dev.minor" | "fd.ino" | "fd.is_upper_layer"
+            | "fd.is_lower_layer" | "evt.args" | "evt.info",
+            _,
+        ) => true,
         ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "dev" || name == "ino",
         ("evt.arg", FieldArgument::Index(_)) => true,
         _ => false,

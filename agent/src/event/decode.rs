@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::{
     BootTime, Call, CallPath, Capabilities, CgroupCreated, CgroupId, Comm, Connect, Event,
     EventType, Exec, ExecFailed, ExecutableFile, Exit, File, Fork, Gid, KernelPath, Object, Open,
-    Origin, Payload, Pid, ProcessKey, Socket, SocketAddress, Strings, Text, Tid, Uid,
+    Origin, OverlayLayer, Payload, Pid, ProcessKey, Socket, SocketAddress, Strings, Text, Tid, Uid,
 };
 
 /// Why a record is none.
@@ -170,6 +170,7 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
         RecordKind::Connect => Payload::Connect(connect(&mut cursor)?),
         RecordKind::CgroupCreated => Payload::CgroupCreated(cgroup_created(&mut cursor)?),
         RecordKind::Call => Payload::Call(call(&mut cursor)?),
+        RecordKind::WorkingDirectory => Payload::WorkingDirectory(working_directory(&mut cursor)?),
     };
     let event_type = match kind {
         RecordKind::Call => {
@@ -201,6 +202,7 @@ fn origin(header: &Header) -> Origin {
         loginuid: Uid(header.loginuid),
         tty: header.tty,
         cgroup: CgroupId(header.cgroup),
+        exec_id: header.exec_id,
         comm: Comm::from_kernel(header.comm),
         cpu: header.cpu,
         result: (header.flags & HAS_RESULT != 0).then_some(header.result),
@@ -229,7 +231,9 @@ fn event_type(kind: RecordKind, syscall: u32) -> EventType {
             _ => EventType::OPENAT,
         },
         RecordKind::Connect => EventType::CONNECT,
-        RecordKind::CgroupCreated | RecordKind::Call => EventType::STATE,
+        RecordKind::CgroupCreated | RecordKind::Call | RecordKind::WorkingDirectory => {
+            EventType::STATE
+        }
     }
 }
 
@@ -239,6 +243,7 @@ fn exec<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Exec<'r>, Decode
         old_tid: (part.old_tid != header.pid).then_some(Tid(part.old_tid)),
         file: ExecutableFile::of(&part, Uid(header.uid), Gid(header.gid)),
         capabilities: Capabilities::of(&part),
+        interpreted: part.interpreted != 0,
         namespace_start: (part.namespace_start != 0).then_some(BootTime(part.namespace_start)),
         ..Exec::default()
     };
@@ -268,6 +273,15 @@ fn exec_failed<'r>(cursor: &mut Cursor<'r>) -> Result<ExecFailed<'r>, DecodeErro
     Ok(failed)
 }
 
+fn working_directory<'r>(cursor: &mut Cursor<'r>) -> Result<KernelPath<'r>, DecodeError> {
+    while let Some(section) = cursor.section()? {
+        if section.tag == Some(SectionTag::Cwd) {
+            return Ok(section.path());
+        }
+    }
+    Err(DecodeError::TooShort(cursor.length))
+}
+
 fn fork(part: ForkPart) -> Fork {
     Fork {
         child: ProcessKey::new(Pid(part.child_pid), BootTime(part.child_start_time)),
@@ -287,6 +301,7 @@ fn open<'r>(cursor: &mut Cursor<'r>, header: &Header) -> Result<Open<'r>, Decode
         inode_mode: part.inode_mode,
         dev: part.device,
         inode: part.inode,
+        layer: OverlayLayer::of(part.layer),
         created: part.created != 0,
         ..Open::default()
     };
@@ -565,8 +580,16 @@ mod tests {
             &part,
             &[
                 (SectionTag::Path, 0, b"x"),
-                (SectionTag::Base, TRUNCATED, b"\x01a"),
-                (SectionTag::Opened, 0, b"\x01x\x01a"),
+                (
+                    SectionTag::Base,
+                    TRUNCATED,
+                    &KernelPath::components_of(&["a"]),
+                ),
+                (
+                    SectionTag::Opened,
+                    0,
+                    &KernelPath::components_of(&["x", "a"]),
+                ),
             ],
         )
     }
@@ -658,6 +681,204 @@ mod tests {
         assert_eq!(decode(&other_kind).unwrap_err(), DecodeError::Kind(99));
     }
 
+    fn call_record(part: &CallPart, sections: &[(SectionTag, u16, &[u8])]) -> Vec<u8> {
+        let header = Header {
+            syscall: u32::try_from(libc::SYS_renameat2).unwrap(),
+            flags: HAS_RESULT,
+            ..header(RecordKind::Call)
+        };
+        record(&header, part, sections)
+    }
+
+    fn decoded_call(record: &[u8]) -> Call<'_> {
+        let event = decode(record).unwrap();
+        assert_eq!(event.event_type.name(), "renameat2");
+        let Payload::Call(call) = event.payload else {
+            panic!("{event:?}")
+        };
+        call
+    }
+
+    #[test]
+    fn a_call_with_all_its_sections() {
+        let part = CallPart {
+            values: [1, 2, 3, 4, 5, 6, 0, 4096],
+        };
+        let descriptor = DescriptorPart {
+            inode: 9,
+            inode_mode: 0o100_644,
+            device: 8 << 20 | 1,
+            file_flags: 0o2,
+            ..DescriptorPart::default()
+        };
+        let record = call_record(
+            &part,
+            &[
+                (SectionTag::Path, 0, b"a"),
+                (SectionTag::SecondPath, TRUNCATED, b"b"),
+                (
+                    SectionTag::Base,
+                    0,
+                    &KernelPath::components_of(&["u", "home"]),
+                ),
+                (
+                    SectionTag::SecondBase,
+                    DETACHED,
+                    &KernelPath::components_of(&["x"]),
+                ),
+                (SectionTag::FirstText, 0, b"one"),
+                (SectionTag::SecondText, TRUNCATED, b"two"),
+                (SectionTag::ThirdText, UNREADABLE, b""),
+                (SectionTag::FirstMemory, 0, b"1234"),
+                (SectionTag::SecondMemory, UNREADABLE, b""),
+                (SectionTag::ThirdMemory, 0, b"5"),
+                (SectionTag::Buffer, TRUNCATED, b"data"),
+                (SectionTag::Address, 0, b"\x02\0\0\x50\x7f\0\0\x01"),
+                (SectionTag::Descriptor, 0, bytes_of(&descriptor)),
+                (
+                    SectionTag::DescriptorPath,
+                    0,
+                    &KernelPath::components_of(&["f"]),
+                ),
+                // Of another kind of record: skipped.
+                (SectionTag::Env, 0, b"X=1"),
+            ],
+        );
+        let call = decoded_call(&record);
+        assert_eq!(call.arguments, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(call.requested, 4096);
+        let [Some(first), Some(second)] = call.paths else {
+            panic!("{call:?}")
+        };
+        assert_eq!((first.path.bytes, first.path.truncated), (&b"a"[..], false));
+        assert_eq!(first.base.unwrap().to_vec(), b"/home/u");
+        assert_eq!(
+            (second.path.bytes, second.path.truncated),
+            (&b"b"[..], true)
+        );
+        assert!(second.base.unwrap().detached);
+        let texts = call
+            .texts
+            .map(|text| text.map(|text| (text.bytes, text.truncated)));
+        assert_eq!(
+            texts,
+            [Some((&b"one"[..], false)), Some((b"two", true)), None]
+        );
+        assert_eq!(call.memory, [Some(&b"1234"[..]), None, Some(b"5")]);
+        assert_eq!(
+            call.buffer.map(|data| (data.bytes, data.truncated)),
+            Some((&b"data"[..], true))
+        );
+        assert_eq!(
+            call.address,
+            Some(SocketAddress::Inet([127, 0, 0, 1].into(), 80))
+        );
+        let Some(Object::File(file)) = call.object else {
+            panic!("{call:?}")
+        };
+        assert_eq!(file.path.unwrap().to_vec(), b"/f");
+        assert_eq!(
+            (file.inode, file.inode_mode, file.device, file.flags),
+            (9, 0o100_644, 8 << 20 | 1, 0o2)
+        );
+    }
+
+    #[test]
+    fn what_a_descriptor_of_a_call_stands_for() {
+        let family = |number: i32| u16::try_from(number).unwrap();
+        let socket = DescriptorPart {
+            inode_mode: 0o140_777,
+            family: family(libc::AF_UNIX),
+            own_pointer: 1,
+            peer_pointer: 2,
+            state: 1,
+            ..DescriptorPart::default()
+        };
+        let sections: &[(SectionTag, u16, &[u8])] = &[
+            (SectionTag::OwnPath, 0, b"/run/own\0junk"),
+            (SectionTag::PeerPath, 0, b"\0peer"),
+        ];
+        for (part, expected) in [
+            (socket, r"Unix /run/own \x00peer"),
+            (
+                DescriptorPart {
+                    family: family(libc::AF_INET),
+                    local: [10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                    local_port: 5,
+                    ..socket
+                },
+                "Inet 10.0.0.1:5 0.0.0.0:0",
+            ),
+            (
+                DescriptorPart {
+                    family: family(libc::AF_NETLINK),
+                    ..socket
+                },
+                "Other 16",
+            ),
+            // It is not open.
+            (
+                DescriptorPart {
+                    inode_mode: 0,
+                    ..socket
+                },
+                "nothing",
+            ),
+        ] {
+            let mut all = sections.to_vec();
+            all.push((SectionTag::Descriptor, 0, bytes_of(&part)));
+            let record = call_record(&CallPart::default(), &all);
+            let found = match decoded_call(&record).object {
+                None => "nothing".to_owned(),
+                Some(Object::File(_)) => "a file".to_owned(),
+                Some(Object::Socket {
+                    socket, own_path, ..
+                }) => match socket {
+                    Socket::Unix { path, .. } => format!(
+                        "Unix {} {}",
+                        own_path.bytes.escape_ascii(),
+                        path.bytes.escape_ascii()
+                    ),
+                    Socket::Inet { local, remote, .. } => {
+                        format!("Inet {}:{} {}:{}", local.0, local.1, remote.0, remote.1)
+                    }
+                    Socket::Other { family } => format!("Other {family}"),
+                },
+            };
+            assert_eq!(found, expected, "{part:?}");
+        }
+    }
+
+    #[test]
+    fn a_socket_address_that_is_cut_off_is_none() {
+        for (bytes, expected) in [
+            (&b""[..], None),
+            (b"\x02", None),
+            (b"\x02\0\0\x50\x7f", None),
+            (b"\x0a\0\0\x50\0\0\0\0", None),
+            (b"\x11\0", Some(SocketAddress::Other(17))),
+            (
+                b"\x01\0/run/x\0junk",
+                Some(SocketAddress::Unix(Text {
+                    bytes: b"/run/x",
+                    truncated: false,
+                })),
+            ),
+        ] {
+            assert_eq!(socket_address(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_of_no_known_number_is_an_error() {
+        let header = Header {
+            syscall: 511,
+            ..header(RecordKind::Call)
+        };
+        let bytes = record(&header, &CallPart::default(), &[]);
+        assert_eq!(decode(&bytes).unwrap_err(), DecodeError::Call(511));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..600), kind in 0..9_u8) {
@@ -672,10 +893,19 @@ mod tests {
         }
 
         #[test]
-        fn damage_to_a_true_record_makes_no_panic(position in 0..200_usize, byte: u8) {
+        fn damage_to_a_true_record_makes_no_panic(position in 0..600_usize, byte: u8) {
             let mut bytes = open_record();
-            let position = position % bytes.len();
-            bytes[position] = byte;
+            let place = position % bytes.len();
+            bytes[place] = byte;
+            let _outcome = decode(&bytes);
+            let part = DescriptorPart { inode_mode: 1, family: 1, ..DescriptorPart::default() };
+            let mut bytes = call_record(&CallPart::default(), &[
+                (SectionTag::Descriptor, 0, bytes_of(&part)),
+                (SectionTag::Address, 0, b"\x0a\0\0\x50"),
+                (SectionTag::SecondText, 0, b"text"),
+            ]);
+            let place = position % bytes.len();
+            bytes[place] = byte;
             let _outcome = decode(&bytes);
         }
     }

@@ -13,11 +13,24 @@ pub enum OverlayLayer {
     Lower,
 }
 
+impl OverlayLayer {
+    /// From the kernel side's number.
+    pub(super) fn of(number: u32) -> Option<Self> {
+        match number {
+            LAYER_UPPER => Some(Self::Upper),
+            LAYER_LOWER => Some(Self::Lower),
+            _ => None,
+        }
+    }
+}
+
 /// The file that a process runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecutableFile {
     /// Its inode number; 0 if it could not be read.
     pub inode: u64,
+    /// The device of its file system as the kernel encodes it internally (20 bits of minor).
+    pub device: u32,
     /// Last change of its status, in ns since the epoch; 0 if the kernel does not say.
     pub ctime_ns: u64,
     /// Last change of its content, in ns since the epoch; 0 if the kernel does not say.
@@ -52,14 +65,11 @@ impl ExecutableFile {
     pub(super) fn of(part: &ExecPart, uid: Uid, gid: Gid) -> Self {
         Self {
             inode: part.inode,
+            device: part.device,
             ctime_ns: nanoseconds(part.ctime_seconds, part.ctime_nanoseconds),
             mtime_ns: nanoseconds(part.mtime_seconds, part.mtime_nanoseconds),
             writable: (part.inode != 0).then(|| is_writable(part, uid, gid)),
-            layer: match part.layer {
-                LAYER_UPPER => Some(OverlayLayer::Upper),
-                LAYER_LOWER => Some(OverlayLayer::Lower),
-                _ => None,
-            },
+            layer: OverlayLayer::of(part.layer),
         }
     }
 }

@@ -63,6 +63,9 @@ pub struct Origin {
     pub tty: u32,
     /// The cgroup (v2, or the v1 controller that the sensor chose).
     pub cgroup: CgroupId,
+    /// Goes up with each program that the process starts; a child begins with its parent's. So it
+    /// tells whether an exec was missed.
+    pub exec_id: u64,
     /// The thread's name.
     pub comm: Comm,
     /// CPU number.
@@ -90,6 +93,8 @@ pub enum Payload<'r> {
     Call(Call<'r>),
     /// A cgroup was made; not an event of the rule language.
     CgroupCreated(CgroupCreated<'r>),
+    /// The process has another working directory now; not an event of the rule language.
+    WorkingDirectory(KernelPath<'r>),
 }
 
 /// A string taken from user memory or the kernel, with what is known to be missing from it.
@@ -115,6 +120,9 @@ pub struct Strings<'r> {
 pub struct Exec<'r> {
     /// The executable as the kernel opened it (for a script: the interpreter).
     pub exe_path: Option<KernelPath<'r>>,
+    /// The kernel ran an interpreter in place of the file that was passed: a script, or one of the
+    /// formats of `binfmt_misc`.
+    pub interpreted: bool,
     /// The working directory.
     pub cwd: Option<KernelPath<'r>>,
     /// The path as passed to the call.
@@ -187,6 +195,8 @@ pub struct Open<'r> {
     pub dev: u32,
     /// Inode number of the opened file.
     pub inode: u64,
+    /// Where it is in an overlay; `None` outside of one.
+    pub layer: Option<OverlayLayer>,
     /// This open made the file.
     pub created: bool,
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{FieldArgument, FieldSource, FieldUse, Value};
-use crate::event::{Event, Origin};
-use crate::state::{BootClock, Process, ProcessTable, Users};
+use crate::event::{BootTime, Event, Origin};
+use crate::state::{BootClock, ExecutableHashes, Names, Process, ProcessTable, Users};
 
 /// Which of the two truths about a path an evaluation looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub struct FileNames {
     pub kernel: Vec<u8>,
 }
 
+/// When the events were from which an event's distance can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTimes {
+    /// The first event since the start.
+    pub first: BootTime,
+    /// The event before this one; the event itself if it is the first.
+    pub previous: BootTime,
+}
+
 /// One event with everything that is known around it.
 #[derive(Clone, Copy)]
 pub struct Context<'c> {
@@ -32,10 +41,14 @@ pub struct Context<'c> {
     pub event: &'c Event<'c>,
     /// Its number, from 1.
     pub number: u64,
+    /// When earlier ones were.
+    pub times: EventTimes,
     /// The process that caused it.
     pub process: &'c Process,
     /// All processes.
     pub processes: &'c ProcessTable,
+    /// Hashes of what processes run.
+    pub hashes: &'c ExecutableHashes,
     /// Names of users and groups.
     pub users: &'c Users,
     /// Turns boot time into wall-clock time.
@@ -59,6 +72,11 @@ impl<'c> Context<'c> {
     /// Wall-clock time of the event, ns since the epoch.
     pub(super) fn time(&self) -> u64 {
         self.clock.wall_ns(self.event.origin.time)
+    }
+
+    /// What ids are called where the process is: on the host, or in its container.
+    pub(super) fn names_of_ids(&self) -> Names<'c> {
+        self.users.of(self.process.container.as_deref())
     }
 
     /// The file's name in this view.

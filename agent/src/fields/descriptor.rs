@@ -108,8 +108,7 @@ pub(super) fn file_kind(file: &File<'_>) -> (&'static str, &'static str) {
     let Some(path) = file.path.filter(|path| path.detached) else {
         return ("file", "f");
     };
-    // A path of one component: its length, then the name.
-    let name = path.components.get(1..).unwrap_or_default();
+    let name = path.leaf();
     let starts = |start: &[u8]| name.starts_with(start);
     if starts(b"memfd:") {
         ("memfd", "m")

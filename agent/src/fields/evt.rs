@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::errno::errno_name;
 use super::{Context, Extractor, FieldArgument, Value, parameter};
 use crate::event::table::{Category, Flow};
-use crate::event::{EventType, Payload};
+use crate::event::{BootTime, EventType, Payload};
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
@@ -25,6 +25,30 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "evt.rawtime" => |context, _| Some(Value::Uint(context.time())),
         "evt.rawtime.s" => |context, _| Some(Value::Uint(context.time() / SECOND)),
         "evt.rawtime.ns" => |context, _| Some(Value::Uint(context.time() % SECOND)),
+        // Of two CPUs, the later event may be read first: then there is no time between them.
+        "evt.reltime" => |context, _| Some(Value::Uint(since(context, context.times.first))),
+        "evt.reltime.s" => {
+            |context, _| Some(Value::Uint(since(context, context.times.first) / SECOND))
+        }
+        "evt.reltime.ns" => {
+            |context, _| Some(Value::Uint(since(context, context.times.first) % SECOND))
+        }
+        "evt.deltatime" => |context, _| Some(Value::Uint(since(context, context.times.previous))),
+        "evt.deltatime.s" => {
+            |context, _| Some(Value::Uint(since(context, context.times.previous) / SECOND))
+        }
+        "evt.deltatime.ns" => {
+            |context, _| Some(Value::Uint(since(context, context.times.previous) % SECOND))
+        }
+        "evt.outputtime" => |context, _| local_time(context, "%H:%M:%S.%9f"),
+        "evt.type.is" => |context, argument| match argument {
+            FieldArgument::Key(name) => {
+                let is_it = context.event.event_type.name() == name;
+                Some(Value::Uint(u64::from(is_it)))
+            }
+            // The numbers are those of Falco's driver, which nothing here has.
+            FieldArgument::Index(_) | FieldArgument::None => None,
+        },
         "evt.type" => |context, _| Some(Value::text(context.event.event_type.name().as_bytes())),
         "syscall.type" => |context, _| {
             let definition = context.event.event_type.definition()?;
@@ -163,6 +187,12 @@ fn timestamp(context: &Context<'_>) -> Option<Timestamp> {
 fn local_time<'c>(context: &Context<'c>, format: &str) -> Option<Value<'c>> {
     let time = timestamp(context)?.to_zoned(TimeZone::system());
     Some(owned(time.strftime(format).to_string()))
+}
+
+/// ns since an earlier event.
+fn since(context: &Context<'_>, earlier: BootTime) -> u64 {
+    let passed = context.origin().time.since(earlier);
+    u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn succeeded(context: &Context<'_>) -> bool {

@@ -6,7 +6,7 @@ use super::connection::{Connection, End, Role};
 use super::descriptor::{Subject, file_kind, is_directory, kernel_name, number, subject};
 use super::path_text::{directory, file_name, join_normalised};
 use super::{Context, Extractor, FileNames, Value};
-use crate::event::{Event, EventType, Open, Payload};
+use crate::event::{Event, EventType, Open, OverlayLayer, Payload};
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
@@ -17,6 +17,16 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
             Payload::Open(open) => Some(Value::Bytes(squeeze_slashes(open.path.bytes).into())),
             _ => name_of(context),
         },
+        "fd.resolved_name" => |context, _| match subject(context)? {
+            Subject::Opened(_) => {
+                let name = &context.names.kernel;
+                (!name.is_empty()).then(|| Value::text(name))
+            }
+            Subject::File(_) | Subject::Directory(_) => name_of(context),
+            Subject::Socket(_) => None,
+        },
+        "fd.is_upper_layer" => |context, _| in_layer(context, OverlayLayer::Upper),
+        "fd.is_lower_layer" => |context, _| in_layer(context, OverlayLayer::Lower),
         "fd.directory" => |context, _| directory_of(context),
         "fd.filename" => |context, _| match subject(context)? {
             Subject::Opened(open) => {
@@ -208,6 +218,14 @@ fn in_container<'c>(context: &Context<'c>, name: Value<'c>) -> Option<Value<'c>>
     };
     let id = super::container::id(context);
     Some(Value::Bytes([id, b":", &name].concat().into()))
+}
+
+/// Whether the opened file is in this layer of an overlay.
+fn in_layer<'c>(context: &Context<'c>, layer: OverlayLayer) -> Option<Value<'c>> {
+    match subject(context)? {
+        Subject::Opened(open) if succeeded(context) => Some(Value::Bool(open.layer == Some(layer))),
+        _ => None,
+    }
 }
 
 fn device(context: &Context<'_>) -> Option<u32> {

@@ -16,14 +16,17 @@ mod fd;
 mod flags;
 mod fs_path;
 mod host_name;
+mod live_process;
 mod parameter;
 mod path_text;
 mod proc;
 pub mod registry;
+#[cfg(test)]
+mod tests;
 mod user;
 mod value;
 
-pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};
+pub use context::{Context, EventFields, EventTimes, Extractor, Extractors, FileNames, View};
 pub(crate) use errno::errno_name;
 pub use fd::file_names;
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};
@@ -32,6 +35,7 @@ pub use value::{FieldArgument, FieldSource, FieldUse, Value};
 pub fn extractor(name: &str) -> Option<Extractor> {
     evt::extractor(name)
         .or_else(|| proc::extractor(name))
+        .or_else(|| live_process::extractor(name))
         .or_else(|| fd::extractor(name))
         .or_else(|| fs_path::extractor(name))
         .or_else(|| user::extractor(name))

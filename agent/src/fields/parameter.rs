@@ -116,11 +116,11 @@ fn shown<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> 
             other => other,
         },
         Kind::User => match number(&value) {
-            Some(id) => shown_id(id, context.users.user_name(Uid(id))),
+            Some(id) => shown_id(id, context.names_of_ids().user_name(Uid(id))),
             None => value,
         },
         Kind::Group => match number(&value) {
-            Some(id) => shown_id(id, context.users.group_name(Gid(id))),
+            Some(id) => shown_id(id, context.names_of_ids().group_name(Gid(id))),
             None => value,
         },
         Kind::Flags(table) => shown_flags(&value, |number| names(table, number)),

@@ -1,8 +1,9 @@
 //! The `proc.*` and `thread.*` fields: the process that acted, and its ancestors.
 
+use super::path_text::join_normalised;
 use super::{Context, Extractor, FieldArgument, Value};
 use crate::event::{Capabilities, ExecutableFile, OverlayLayer, Pid, ProcessKey};
-use crate::state::Process;
+use crate::state::{HashText, NoHash, Process};
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
@@ -10,6 +11,25 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "proc.name" => |context, _| Some(comm(context.process)),
         "proc.exe" => |context, _| exe(context.process),
         "proc.exepath" => |context, _| exe_path(context.process),
+        "proc.interpreter" => |context, _| {
+            context.process.program.script.as_ref()?;
+            exe_path(context.process)
+        },
+        "proc.script" => |context, _| {
+            let script = context.process.program.script.as_ref()?;
+            let directory = script.directory.as_deref().map_or(&[][..], |path| path);
+            let mut path = Vec::new();
+            join_normalised(directory, &script.path, &mut path);
+            Some(Value::Bytes(path.into()))
+        },
+        "proc.exe_sha256" => |context, _| {
+            let hash = hash(context).ok()?;
+            Some(Value::Bytes(hash.to_vec().into()))
+        },
+        "proc.exe_sha256.missing" => |context, _| {
+            let reason = hash(context).err()?;
+            Some(Value::Bytes(reason.to_string().into_bytes().into()))
+        },
         "proc.args" => |context, argument| match argument {
             FieldArgument::Index(index) => {
                 // Out of range is an empty text, and not no value.
@@ -29,7 +49,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
             ))
         },
         "proc.env" => |context, argument| environment(context.process, argument),
-        "proc.cwd" => |context, _| context.process.cwd.as_deref().map(|cwd| Value::text(cwd)),
+        "proc.cwd" => |context, _| working_directory(context.process),
         "proc.tty" => |context, _| Some(Value::Uint(u64::from(context.origin().tty))),
         "proc.pid" => |context, _| Some(number(context.origin().process.pid)),
         "proc.ppid" => |context, _| Some(number(context.origin().parent.pid)),
@@ -149,6 +169,28 @@ fn exe_path(process: &Process) -> Option<Value<'_>> {
         .exe_path
         .as_deref()
         .map(|path| Value::text(path))
+}
+
+/// The hash of the executable. Ancestors in the same container see the same files, by which it may be
+/// found when the process is gone.
+fn hash(context: &Context<'_>) -> Result<HashText, NoHash> {
+    const RELATIVES: usize = 3;
+    let process = context.process;
+    let relatives = context
+        .processes
+        .ancestors(process)
+        .filter(|ancestor| ancestor.container == process.container);
+    context.hashes.of(process, relatives.take(RELATIVES))
+}
+
+/// With a slash at its end, which a rule can take for the start of a path.
+fn working_directory(process: &Process) -> Option<Value<'_>> {
+    let directory = process.cwd.as_deref()?;
+    Some(if directory.ends_with(b"/") {
+        Value::text(directory)
+    } else {
+        Value::Bytes([&**directory, b"/"].concat().into())
+    })
 }
 
 /// The arguments, joined by spaces.

@@ -14,15 +14,15 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "user.homedir" => |context, _| {
             Some(
                 context
-                    .users
-                    .user(context.origin().uid)
-                    .map_or(UNKNOWN, |user| Value::text(&user.home)),
+                    .names_of_ids()
+                    .home(context.origin().uid)
+                    .map_or(UNKNOWN, Value::text),
             )
         },
         "user.shell" => |context, _| {
             Some(
                 context
-                    .users
+                    .names_of_ids()
                     .user(context.origin().uid)
                     .map_or(UNKNOWN, |user| Value::text(&user.shell)),
             )
@@ -38,7 +38,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "group.name" => |context, _| {
             Some(
                 context
-                    .users
+                    .names_of_ids()
                     .group_name(context.origin().gid)
                     .map_or(UNKNOWN, Value::text),
             )
@@ -48,5 +48,8 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
 }
 
 fn user_name<'c>(context: &Context<'c>, uid: Uid) -> Value<'c> {
-    context.users.user_name(uid).map_or(UNKNOWN, Value::text)
+    context
+        .names_of_ids()
+        .user_name(uid)
+        .map_or(UNKNOWN, Value::text)
 }

@@ -47,12 +47,36 @@ pub const PROCESS_TABLE_EVICTIONS: Family = Family {
     labels: &[],
 };
 
+/// How many texts of processes were forgotten for want of room.
+pub const PROCESS_TABLE_DROPPED_TEXTS: Family = Family {
+    name: "peregrine_process_table_dropped_texts_total",
+    help: "Environments, arguments and paths of processes dropped because their memory was full.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
+/// How many records may have been handled too early.
+pub const UNORDERED_RECORDS: Family = Family {
+    name: "peregrine_unordered_records_total",
+    help: "Records handled though the other ring may have held an older one.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
 /// How many look-ups did not find their process.
 pub const PROCESS_TABLE_MISSES: Family = Family {
     name: "peregrine_process_table_misses_total",
     help: "Events of a process that the process table did not know, by whether /proc did.",
     kind: Kind::Counter,
     labels: &["in_proc"],
+};
+
+/// How often there was no hash of an executable.
+pub const EXECUTABLES_NOT_HASHED: Family = Family {
+    name: "peregrine_executables_not_hashed_total",
+    help: "Times that a rule or an output asked for an executable's hash and there was none.",
+    kind: Kind::Counter,
+    labels: &[],
 };
 
 /// Metrics of one name.

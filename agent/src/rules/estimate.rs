@@ -34,7 +34,7 @@ impl Estimate {
     /// Of a test that a group answers.
     pub(super) fn of_bit(kind: GroupKind, test: &Test) -> Self {
         Self {
-            cost: cost_of_group(kind),
+            cost: cost_of_group(kind) + cost_of_value(test),
             ..Self::of_test(test)
         }
     }
@@ -62,7 +62,10 @@ impl Estimate {
         } else {
             cost + 30.0
         };
-        Self { cost, probability }
+        Self {
+            cost: cost + cost_of_value(test),
+            probability,
+        }
     }
 
     /// Of all parts together, in their order.
@@ -97,6 +100,18 @@ impl Estimate {
         };
         self.cost / decides.max(0.001)
     }
+}
+
+/// What it costs to have the values that a test looks at, beyond reading them.
+fn cost_of_value(test: &Test) -> f64 {
+    if reads_file(test) { 100_000.0 } else { 0.0 }
+}
+
+/// Whether a test looks at the content of a file.
+pub(super) fn reads_file(test: &Test) -> bool {
+    let fields = test.fields();
+    let is_hash = |name: &str| name.starts_with("proc.exe_sha256");
+    fields.iter().any(|field| is_hash(field.name))
 }
 
 /// The first test that asks a group pays for all: this is between that and what the others pay.

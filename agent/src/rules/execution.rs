@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::compiler::{Node, NodeId, SlottedTest};
-use super::estimate::Estimate;
+use super::estimate::{Estimate, reads_file};
 use super::matcher::Matcher;
 use super::operand::as_one_text;
 use super::test::{Check, Test};
@@ -110,7 +110,8 @@ type GroupKey = (usize, GroupKind, bool);
 
 /// How a test can be part of a group: which, its text, and whether it is negated.
 fn groupable(test: &SlottedTest) -> Option<(GroupKey, &TextTest, bool)> {
-    let slot = test.single?;
+    // What a group merges comes early; this has to come last.
+    let slot = test.single.filter(|_| !reads_file(&test.test))?;
     let Check::Literals(matcher) = &test.test.check else {
         return None;
     };

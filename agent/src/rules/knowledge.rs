@@ -164,6 +164,14 @@ pub fn of_failure(event: EventType) -> impl Fn(&FieldUse) -> Known {
             "evt.is_open_read" | "evt.is_open_write" | "evt.is_open_exec" | "evt.is_open_create",
             _,
         ) if is_open => Known::Value(Value::Bool(false)),
+        // There is no file.
+        (
+            "fd.type" | "fd.filename" | "fd.resolved_name" | "fd.ino" | "fd.dev" | "fd.dev.major"
+            | "fd.dev.minor" | "fd.is_upper_layer" | "fd.is_lower_layer",
+            _,
+        ) if is_open => Known::Missing,
+        // Paths of calls that succeeded.
+        (name, _) if name.starts_with("fs.path.") => Known::Missing,
         _ => Known::Unknown,
     }
 }

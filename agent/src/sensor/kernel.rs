@@ -72,6 +72,8 @@ pub struct Kernel {
     pub regs_size: u32,
     /// Bytes of `struct inode`.
     pub inode_size: u32,
+    /// Bytes of `struct pid`.
+    pub pid_size: u32,
     /// Whether it has the helper `bpf_get_current_task_btf` (5.11+, and older ones that got it later).
     pub has_current_task_btf: bool,
     /// Whether it has the helper `bpf_task_pt_regs` (5.15+, and older ones that got it later).
@@ -131,6 +133,7 @@ impl Kernel {
         let offsets = Offsets::from_array(values);
         if offsets.dentry_name_len != offsets.dentry_parent + 12
             || offsets.dentry_name != offsets.dentry_parent + 16
+            || ![offsets.dentry_parent + 32, ABSENT].contains(&offsets.dentry_short_name)
         {
             return Err(KernelError::DentryLayout);
         }
@@ -152,14 +155,13 @@ impl Kernel {
             .iter()
             .find_map(|name| btf.enum_value("cgroup_subsys_id", name))
             .unwrap_or(ABSENT);
-        let regs_size = btf.size_of("pt_regs").ok_or(KernelError::NoMember {
-            structure: "pt_regs",
-            member: "di",
-        })?;
-        let inode_size = btf.size_of("inode").ok_or(KernelError::NoMember {
-            structure: "inode",
-            member: "i_ino",
-        })?;
+        let size_of = |structure, member| {
+            let size = btf.size_of(structure);
+            size.ok_or(KernelError::NoMember { structure, member })
+        };
+        let regs_size = size_of("pt_regs", "di")?;
+        let inode_size = size_of("inode", "i_ino")?;
+        let pid_size = size_of("pid", "numbers")?;
         // The version does not tell: distributions give newer helpers to older kernels.
         let has_helper = |name| btf.enum_value("bpf_func_id", name).is_some();
         Ok(Self {
@@ -170,6 +172,7 @@ impl Kernel {
             file_span,
             regs_size,
             inode_size,
+            pid_size,
             cgroup_v1_subsystem,
         })
     }

@@ -3,6 +3,8 @@
 
 mod btf;
 mod kernel;
+mod merge;
+mod own_process;
 mod privilege;
 mod probe;
 mod ring;
@@ -22,12 +24,14 @@ use tracing::{debug, info};
 
 pub use btf::{Btf, BtfError};
 pub use kernel::{Kernel, KernelError};
+pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
 pub use ring::{Reader, RingUsage, StopHandle, Wake};
 pub use tracefs::TracefsError;
 
 use crate::event::Pid;
+use crate::heap;
 
 /// The programs, built for the BPF target by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf"));
@@ -206,6 +210,9 @@ impl Sensor {
             .map_max_entries(names::SCRATCH, u32::try_from(cpus).unwrap_or(u32::MAX))
             .load(OBJECT)
             .map_err(SensorError::Load)?;
+        // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
+        // ready, since the rings are mapped next.
+        heap::give_back();
 
         // All are loaded before any is attached: a refusal leaves no trace.
         for probe in &probes {
@@ -347,6 +354,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         stack_size: 16 * 1024,
         regs_size: kernel.regs_size,
         inode_size: kernel.inode_size,
+        pid_numbers_flexible: u32::from(kernel.pid_size <= kernel.offsets.pid_numbers),
         cgroup_v1_subsystem: kernel.cgroup_v1_subsystem,
         open_classes: options.wanted.open_classes(),
         connect_failed: u32::from(

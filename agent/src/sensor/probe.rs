@@ -59,6 +59,10 @@ const STATE: [Probe; 4] = [
 
 /// What the rules ask of the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own that the rules may ask"
+)]
 pub struct Wanted {
     /// The events that some rule can match.
     pub events: EventSet,
@@ -68,8 +72,12 @@ pub struct Wanted {
     pub open_read: bool,
     /// Whether some rule can match an open that can write.
     pub open_write: bool,
+    /// Whether some rule or output asks for the working directory.
+    pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
     pub open_inode: bool,
+    /// Whether an exec has to be handled while the program still runs.
+    pub exec_at_once: bool,
 }
 
 impl Wanted {
@@ -92,6 +100,11 @@ impl Wanted {
         }
         if self.failures.contains(EventType::EXECVEAT) {
             probes.push(exit("sys_exit_execveat", "execveat"));
+        }
+        if self.working_directory {
+            for call in ["chdir", "fchdir", "setns", "pivot_root"] {
+                probes.push(exit("sys_exit_chdir", call));
+            }
         }
         for (_, definition) in self.captured() {
             probes.push(exit(definition.program().name(), definition.tracepoint));

@@ -3,13 +3,12 @@
 //! Exec, fork and exit have a ring of their own, so that a flood of opens cannot push them out. An
 //! open must still be judged with the program that its process ran at that moment: not with the one
 //! that it ran before, and not with the one that it started right after. So the records of both
-//! rings are merged by time. What makes that possible without waiting: a record that comes before
-//! another in the same thread (or through a fork, a pipe, ...) was committed before it. The head of
-//! each ring is therefore only handled after the other ring was looked at once more.
+//! rings are merged by time: see [`Merge`].
 //!
 //! Waking a reader costs the watched process more than its record does. While events come, the
 //! reader looks at the rings every millisecond and nobody wakes it. After [`QUIET`] without an event
-//! it says in a map that it sleeps, and the next record wakes it at once.
+//! it says in a map that it sleeps, and the next record wakes it at once. Rules that ask for the content of
+//! executables cannot wait until a program that runs for a moment is gone: for them each exec wakes it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -18,13 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_ebpf::{Header, names};
+use agent_ebpf::{Header, WAKE_FOR_ANY, WAKE_FOR_EXEC, names};
 use aya::Ebpf;
 use aya::maps::{Array, Map, MapData, RingBuf};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::time::Timespec;
 
+use super::merge::{Merge, Oldest, Queue};
 use super::{Options, SensorError};
 
 /// How often the rings are looked at while events come. Together with the time that a batch takes
@@ -65,10 +65,12 @@ struct Head {
     ring: RingBuf<MapData>,
     record: Vec<u8>,
     filled: bool,
+    usage: Arc<Usage>,
 }
 
 impl Head {
-    fn new(programs: &mut Ebpf, name: &'static str) -> Result<Self, SensorError> {
+    fn new(programs: &mut Ebpf, name: &'static str, size: u32) -> Result<Self, SensorError> {
+        let usage = Arc::new(Usage::new(programs.map(name), name, size)?);
         let map = programs
             .take_map(name)
             .ok_or(SensorError::Incomplete(name))?;
@@ -78,19 +80,26 @@ impl Head {
             ring,
             record: Vec::with_capacity(agent_ebpf::MAX_RECORD),
             filled: false,
+            usage,
         })
     }
+}
 
-    /// Fetches the next record, unless one is held already.
-    fn fill(&mut self) {
+impl Queue for Head {
+    fn fill(&mut self) -> bool {
         if self.filled {
-            return;
+            return true;
         }
         if let Some(item) = self.ring.next() {
             self.record.clear();
             self.record.extend_from_slice(&item);
             self.filled = true;
         }
+        self.filled
+    }
+
+    fn is_busy(&self) -> bool {
+        self.usage.used() > 0
     }
 
     /// When the held record was made. A record too short to say comes first and is judged by the
@@ -110,22 +119,13 @@ pub struct Reader {
     event: Head,
     asleep: Array<MapData, u32>,
     stop: Arc<OwnedFd>,
+    exec_at_once: bool,
     last_record: Instant,
-    usage: RingUsage,
+    merge: Merge,
 }
 
 impl Reader {
     pub(super) fn new(programs: &mut Ebpf, options: &Options) -> Result<Self, SensorError> {
-        let process_usage = Usage::new(
-            programs.map(names::PROCESS_RING),
-            names::PROCESS_RING,
-            options.process_ring_bytes,
-        )?;
-        let event_usage = Usage::new(
-            programs.map(names::EVENT_RING),
-            names::EVENT_RING,
-            options.event_ring_bytes,
-        )?;
         let asleep = programs
             .take_map(names::READER_ASLEEP)
             .ok_or(SensorError::Incomplete(names::READER_ASLEEP))?;
@@ -136,15 +136,13 @@ impl Reader {
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|error| SensorError::Reader(error.into()))?;
         Ok(Self {
-            process: Head::new(programs, names::PROCESS_RING)?,
-            event: Head::new(programs, names::EVENT_RING)?,
+            process: Head::new(programs, names::PROCESS_RING, options.process_ring_bytes)?,
+            event: Head::new(programs, names::EVENT_RING, options.event_ring_bytes)?,
             asleep,
             stop: Arc::new(stop),
+            exec_at_once: options.wanted.exec_at_once,
             last_record: Instant::now(),
-            usage: RingUsage {
-                process: Arc::new(process_usage),
-                event: Arc::new(event_usage),
-            },
+            merge: Merge::default(),
         })
     }
 
@@ -165,25 +163,25 @@ impl Reader {
 
     /// How full the rings are, for another thread to ask.
     pub fn usage(&self) -> RingUsage {
-        self.usage.clone()
+        RingUsage {
+            process: Arc::clone(&self.process.usage),
+            event: Arc::clone(&self.event.usage),
+        }
     }
 
     /// The oldest record that is waiting, or `None` if both rings are empty.
     pub fn next_record(&mut self) -> Option<&[u8]> {
-        // In this order: see the module's comment. Whichever head is handled, the other ring is
-        // looked at after it was fetched.
-        self.process.fill();
-        self.event.fill();
-        self.process.fill();
-        let head = match (self.process.filled, self.event.filled) {
-            (false, false) => return None,
-            (true, false) => &mut self.process,
-            (false, true) => &mut self.event,
-            (true, true) if self.process.time() <= self.event.time() => &mut self.process,
-            (true, true) => &mut self.event,
+        let head = match self.merge.next(&mut self.process, &mut self.event)? {
+            Oldest::First => &mut self.process,
+            Oldest::Second => &mut self.event,
         };
         head.filled = false;
         Some(&head.record)
+    }
+
+    /// Records that may have been handed out before an older one.
+    pub fn unordered(&self) -> u64 {
+        self.merge.unordered()
     }
 
     /// Waits until it is worth to look again. `progress` says whether the last look found anything.
@@ -193,9 +191,16 @@ impl Reader {
             self.last_record = now;
         }
         if now.duration_since(self.last_record) < QUIET {
-            return self.poll(false, INTERVAL);
+            if !self.exec_at_once {
+                return self.poll(false, INTERVAL);
+            }
+            // An exec that is just being recorded may miss the wish; then it waits for its turn.
+            self.set_asleep(WAKE_FOR_EXEC)?;
+            let wake = self.poll(true, INTERVAL)?;
+            self.set_asleep(0)?;
+            return Ok(wake);
         }
-        self.set_asleep(1)?;
+        self.set_asleep(WAKE_FOR_ANY)?;
         std::thread::sleep(SETTLE);
         let wake = self.poll(true, LONGEST_SLEEP)?;
         self.set_asleep(0)?;

@@ -1,7 +1,9 @@
 //! What is known between events: processes, users, and what time it is.
 
 mod boot_clock;
+mod executable_hashes;
 pub mod host_names;
+mod live_process;
 mod memory_reader;
 mod proc_reader;
 mod process;
@@ -11,8 +13,10 @@ mod text_pool;
 mod users;
 
 pub use boot_clock::BootClock;
-pub use process::{Process, ProcessIds, Program, Source, Strings};
+pub use executable_hashes::{ExecutableHashes, HashText, NoHash};
+pub use live_process::{Descriptor, LiveProcess, PageFaults};
+pub use process::{Process, ProcessIds, Program, Script, Source, Strings};
 pub use process_table::{Ancestors, ProcessTable, ProcessTableStats, Subject};
 pub use services::service_name;
 pub use text_pool::{PooledText, Text};
-pub use users::{User, Users, UsersError};
+pub use users::{ContainerUsersStats, Names, User, Users, UsersError};

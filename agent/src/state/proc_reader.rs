@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 
 use super::memory_reader::{MemoryReader, Texts};
 use super::process::ProcessIds;
-use crate::event::{Capabilities, Comm, ExecutableFile, Pid, ProcessKey, Uid};
+use crate::event::{Capabilities, Comm, ExecutableFile, Pid, ProcessKey, Tid, Uid};
 
 /// Longest environment kept, in bytes.
 pub(super) const ENV_LIMIT: usize = 4096;
@@ -63,6 +63,11 @@ impl ProcReader {
             buffer: Vec::new(),
             memory: MemoryReader::default(),
         }
+    }
+
+    /// Where procfs is mounted.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Processes whose arguments and environment could not be read in time.
@@ -140,6 +145,16 @@ impl ProcReader {
         })
     }
 
+    /// Whether a process has this thread now.
+    pub(super) fn has_thread(&self, pid: Pid, tid: Tid) -> bool {
+        statat(
+            CWD,
+            self.root.join(format!("{pid}/task/{tid}")),
+            AtFlags::empty(),
+        )
+        .is_ok()
+    }
+
     fn open(&self, pid: Pid) -> Result<OwnedFd, Gone> {
         openat(
             CWD,
@@ -167,6 +182,16 @@ impl ProcReader {
             .ok()
             .map(|_| ())
     }
+}
+
+/// Which process this directory of `/proc` is of; `None` if it is gone.
+pub(super) fn key_in(directory: &OwnedFd, pid: Pid) -> Option<ProcessKey> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = openat(directory, "stat", flags, Mode::empty()).ok()?;
+    let mut stat = Vec::new();
+    let limit = u64::try_from(FILE_LIMIT).ok()?;
+    File::from(file).take(limit).read_to_end(&mut stat).ok()?;
+    Some(parse_stat(&stat)?.key(pid))
 }
 
 /// The members of `/proc/PID/stat` that are used.
@@ -262,11 +287,17 @@ fn executable(directory: &OwnedFd) -> Option<ExecutableFile> {
     };
     Some(ExecutableFile {
         inode: stat.st_ino,
+        device: kernel_device(stat.st_dev),
         ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
         mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
         writable: None,
         layer: None,
     })
+}
+
+/// A device number as the kernel encodes it internally.
+pub(super) fn kernel_device(device: u64) -> u32 {
+    (rustix::fs::major(device) << 20) | (rustix::fs::minor(device) & 0xf_ffff)
 }
 
 fn set(slot: &mut u32, value: Option<&[u8]>) {

@@ -15,12 +15,14 @@ pub struct Process {
     pub key: ProcessKey,
     /// Its parent now (after re-parenting: the reaper). Pid 0 for none.
     pub parent: ProcessKey,
-    /// The name that the program had when it was started or the process was created. A name that
-    /// the process gave to itself since is only in the event's header.
+    /// The name that the program had when it was started, by this process or the ancestor that it
+    /// was forked from; if that was not seen, the name at the first sight of it. A name that a
+    /// process gave to itself is only in the event's header.
     pub comm: Comm,
     /// What it runs. A child shares its parent's until it starts a program itself.
     pub program: Arc<Program>,
-    /// Working directory when the program was started, or `/proc` was read; `None` if not known.
+    /// Working directory as of the program's start, the reading of `/proc` or the last change, if
+    /// changes are watched; `None` if not known.
     pub cwd: Option<Text>,
     /// Ids, as of the last event.
     pub ids: ProcessIds,
@@ -40,6 +42,8 @@ pub struct Process {
     pub exited: Option<BootTime>,
     /// When its last event was.
     pub(super) last_seen: BootTime,
+    /// [`Origin::exec_id`] of what it runs; `None` if that is only known from `/proc`.
+    pub(super) exec_id: Option<u64>,
     /// How many losses of events were known when this was last known to be right.
     pub(super) losses: u32,
 }
@@ -75,6 +79,18 @@ pub struct Program {
     pub env_truncated: bool,
     /// The executable's file.
     pub file: Option<ExecutableFile>,
+    /// The script that the executable was run for; `None` for a program, and where the start was
+    /// not seen.
+    pub script: Option<Script>,
+}
+
+/// A file that the kernel runs by running another, its interpreter.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Its path as it was passed.
+    pub path: Text,
+    /// The working directory at that time.
+    pub directory: Option<Text>,
 }
 
 /// The ids of a process that are neither its key nor its parent's.

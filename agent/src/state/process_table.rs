@@ -4,9 +4,13 @@
 //! What the header does not hold (arguments, executable, ancestors) is here, from exec, fork and
 //! exit events, and from `/proc` where such an event is missing.
 
+mod ancestors;
 mod eviction;
+mod lookup;
 #[cfg(test)]
 mod tests;
+mod text_limit;
+mod verify;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -15,13 +19,17 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+pub use ancestors::Ancestors;
+use ancestors::MAX_ANCESTORS;
+
 use super::boot_clock::BootClock;
-use super::proc_reader::{ARGS_LIMIT, ENV_LIMIT, Gone, Limited, ProcReader, Snapshot};
-use super::process::{Process, ProcessIds, Program, Source};
+use super::live_process::LiveProcess;
+use super::proc_reader::{ARGS_LIMIT, ENV_LIMIT, Limited, ProcReader, Snapshot};
+use super::process::{Process, ProcessIds, Program, Script, Source};
 use super::text_pool::{Text, TextPool};
 use crate::container::{CgroupMembership, ContainerTable};
 use crate::event::{
-    self, BootTime, CgroupId, Event, Exec, Fork, KernelPath, Origin, Payload, Pid, ProcessKey,
+    self, BootTime, Event, Exec, Fork, KernelPath, Origin, Payload, Pid, ProcessKey,
 };
 
 /// Counts of a [`ProcessTable`], all since the start.
@@ -41,8 +49,10 @@ pub struct ProcessTableStats {
     pub repaired: u64,
     /// Processes whose exit was not seen.
     pub lost_exits: u64,
-    /// Processes dropped because the table, or the memory for its texts, was full.
+    /// Processes dropped because the table was full.
     pub evictions: u64,
+    /// Environments, arguments and paths dropped because the memory for them was full.
+    pub dropped_texts: u64,
 }
 
 /// The processes of the machine.
@@ -98,9 +108,6 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The smallest table: less could not hold one process and its ancestors.
 const MIN_LIMIT: usize = 2 * MAX_ANCESTORS;
-
-/// The longest line of ancestors that is followed.
-const MAX_ANCESTORS: usize = 64;
 
 impl ProcessTable {
     /// Processes kept unless configured otherwise.
@@ -194,13 +201,13 @@ impl ProcessTable {
         self.reap();
     }
 
-    /// Tells that exec, fork or exit events were lost: each known process is compared with `/proc`
-    /// once more, at its next event.
+    /// Tells that exec, fork or exit events were lost: each process of which no event was seen yet is
+    /// compared with `/proc` once more, at its first. The others' events tell by themselves.
     pub fn note_loss(&mut self) {
         self.losses = self.losses.wrapping_add(1);
     }
 
-    /// Changes the table by an exec, fork, exit or new cgroup; other events change nothing.
+    /// Changes the table by an exec, fork, exit, new directory or new cgroup; other events change nothing.
     ///
     /// An ended process stays for a while, so the event can be matched before or after.
     pub fn apply(&mut self, event: &Event<'_>) {
@@ -211,6 +218,12 @@ impl ProcessTable {
             Payload::Exit(_) => {
                 self.observe(origin);
                 self.mark_ended(origin.process, origin.time);
+            }
+            Payload::WorkingDirectory(directory) => {
+                let slot = self.observe(origin);
+                self.processes[slot].cwd = Some(self.path_text(directory));
+                self.limit_texts();
+                return;
             }
             Payload::CgroupCreated(created) => {
                 self.containers.learn(created.cgroup, created.path.bytes);
@@ -244,16 +257,9 @@ impl ProcessTable {
         self.get(*self.pids.get(&pid)?)
     }
 
-    /// The ancestors of a process, its parent first, as far as they are known; at most 64, and none
-    /// twice.
-    pub fn ancestors(&self, process: &Process) -> Ancestors<'_> {
-        Ancestors {
-            table: self,
-            next: process.parent,
-            seen: [ProcessKey::default(); MAX_ANCESTORS],
-            start: process.key,
-            count: 0,
-        }
+    /// What `/proc` says of a process right now; `None` if it ended.
+    pub fn live(&self, process: &Process) -> Option<LiveProcess> {
+        LiveProcess::find(self.reader.root(), process.key)
     }
 
     /// Every known process, in no order.
@@ -289,156 +295,6 @@ impl ProcessTable {
         &self.containers
     }
 
-    /// The slot of an event's process, which is known and up to date afterwards.
-    fn observe(&mut self, origin: &Origin) -> usize {
-        self.stats.lookups += 1;
-        self.now = self.now.max(origin.time);
-        let Some(&slot) = self.index.get(&origin.process) else {
-            return self.miss(origin);
-        };
-        let losses = self.losses;
-        let process = &mut self.processes[slot];
-        process.last_seen = process.last_seen.max(origin.time);
-        process.ids = ProcessIds::of(origin);
-        process.note_alive(origin.time);
-        if process.parent == origin.parent
-            && process.cgroup == origin.cgroup
-            && process.losses == losses
-        {
-            return slot;
-        }
-        self.reconcile(origin)
-    }
-
-    /// Makes an entry for a process that an event names and the table does not know.
-    fn miss(&mut self, origin: &Origin) -> usize {
-        self.stats.misses += 1;
-        self.pinned = origin.process;
-        self.reap();
-        self.load_ancestors(origin.parent);
-        self.stats.proc_reads += 1;
-        let mut process = match self.reader.snapshot(origin.process.pid) {
-            Ok(snapshot) if snapshot.key == origin.process => {
-                self.process_from(snapshot, origin.parent)
-            }
-            // Gone, or its pid is another's by now: it ended, and nobody will say so.
-            Ok(_) | Err(Gone) => {
-                self.stats.degraded += 1;
-                let mut process = self.bare(origin);
-                process.exited = Some(origin.time);
-                process
-            }
-        };
-        process.ids = ProcessIds::of(origin);
-        process.last_seen = origin.time;
-        if process.source == Source::Degraded || process.cgroup != origin.cgroup {
-            self.move_to_cgroup(&mut process, origin.cgroup);
-        }
-        self.insert(process)
-    }
-
-    /// Brings a known process in step with an event's header where they differ.
-    fn reconcile(&mut self, origin: &Origin) -> usize {
-        self.pinned = origin.process;
-        let slot = self.slot_of(origin);
-        if self.processes[slot].parent != origin.parent {
-            self.set_parent(slot, origin.parent);
-            self.load_ancestors(origin.parent);
-        }
-        let slot = self.slot_of(origin);
-        if self.processes[slot].cgroup != origin.cgroup {
-            let mut process = self.processes[slot].clone();
-            self.move_to_cgroup(&mut process, origin.cgroup);
-            self.processes[slot] = process;
-        }
-        let process = &self.processes[slot];
-        if process.losses != self.losses {
-            self.verify(slot, origin);
-        }
-        self.slot_of(origin)
-    }
-
-    /// The slot of a process that is pinned, and so cannot have been evicted.
-    fn slot_of(&mut self, origin: &Origin) -> usize {
-        if let Some(&slot) = self.index.get(&origin.process) {
-            slot
-        } else {
-            let process = self.bare(origin);
-            self.insert(process)
-        }
-    }
-
-    /// Records that a process is in a cgroup, and so in which container. A cgroup that says nothing
-    /// (the root of a hierarchy without containers) leaves the answer from `/proc` standing.
-    fn move_to_cgroup(&mut self, process: &mut Process, cgroup: CgroupId) {
-        let was_known = process.cgroup.0 > 1;
-        process.cgroup = cgroup;
-        if was_known || cgroup.0 > 1 {
-            process.container = self.containers.identity_for(cgroup, None, process.key.pid);
-        }
-    }
-
-    /// After a loss of events, finds out whether a process runs another program than is known.
-    ///
-    /// Without a loss its start was seen, and that is believed: a process can change its name and its
-    /// arguments by itself, and by the time its event is handled it may have started another program,
-    /// whose exec is still to come.
-    fn verify(&mut self, slot: usize, origin: &Origin) {
-        let process = &mut self.processes[slot];
-        let renamed = process.is_renamed(origin);
-        if process.losses == self.losses || process.exited.is_some() {
-            return;
-        }
-        process.losses = self.losses;
-        self.stats.proc_reads += 1;
-        match self.reader.snapshot(origin.process.pid) {
-            Ok(snapshot) if snapshot.key == origin.process => {
-                let process = &self.processes[slot];
-                let same_file = process.source != Source::Degraded
-                    && match (&process.program.exe_path, &snapshot.exe_path) {
-                        (Some(known), Some(found)) => file_name(known) == file_name(found),
-                        (known, found) => known.is_none() && found.is_none(),
-                    };
-                let same_args = process.program.args.as_deref().map(|args| &**args)
-                    == snapshot.args.as_ref().map(|args| &*args.bytes);
-                if !same_file || renamed || !same_args {
-                    self.adopt(snapshot);
-                }
-            }
-            // Gone: whether it ran another program cannot be told, only that it had another name.
-            Ok(_) | Err(Gone) if renamed => {
-                self.stats.degraded += 1;
-                let nothing = Arc::clone(&self.nothing);
-                let process = &mut self.processes[slot];
-                process.comm = origin.comm;
-                process.program = nothing;
-                process.capabilities = None;
-                process.cwd = None;
-                process.execed = None;
-                process.source = Source::Degraded;
-            }
-            Ok(_) | Err(Gone) => {}
-        }
-    }
-
-    /// Replaces what a known process runs by what `/proc` says.
-    fn adopt(&mut self, snapshot: Snapshot) {
-        let Some(&slot) = self.index.get(&snapshot.key) else {
-            return;
-        };
-        self.stats.repaired += 1;
-        let parent = self.processes[slot].parent;
-        let read = self.process_from(snapshot, parent);
-        let process = &mut self.processes[slot];
-        process.comm = read.comm;
-        process.program = read.program;
-        process.capabilities = read.capabilities;
-        process.cwd = read.cwd;
-        process.source = Source::Proc;
-        process.execed = None;
-        process.exited = None;
-    }
-
     fn apply_exec(&mut self, origin: &Origin, exec: &Exec<'_>) {
         self.stats.lookups += 1;
         self.now = self.now.max(origin.time);
@@ -446,13 +302,14 @@ impl ProcessTable {
         let program = Arc::new(self.program_of(exec));
         let cwd = exec.cwd.as_ref().map(|path| self.path_text(path));
         let container = match &exec.cgroup_path {
-            Some(path) => {
+            // Of a deep one the start is missing, and that is where the container is named.
+            Some(path) if !path.truncated => {
                 self.path.clear();
                 path.write_to(&mut self.path);
                 self.containers
                     .identity_for(origin.cgroup, Some(&self.path), origin.process.pid)
             }
-            None => self
+            _ => self
                 .containers
                 .identity_for(origin.cgroup, None, origin.process.pid),
         };
@@ -472,6 +329,7 @@ impl ProcessTable {
             }
             process.parent = known.parent;
             self.processes[slot] = process;
+            self.limit_texts();
             if self.processes[slot].parent != origin.parent {
                 self.set_parent(slot, origin.parent);
                 self.load_ancestors(origin.parent);
@@ -492,7 +350,9 @@ impl ProcessTable {
         let mut child = self.processes[slot].clone();
         child.key = fork.child;
         child.parent = fork.child_parent;
-        child.comm = origin.comm;
+        if child.source == Source::Degraded {
+            child.comm = origin.comm;
+        }
         child.ids.vpid = fork.child_vpid;
         if fork.child_vpid == Pid(1) {
             child.namespace_start = Some(fork.child.start());
@@ -511,7 +371,7 @@ impl ProcessTable {
             // parent's program the better answer.
             if known.source == Source::Degraded && child.source != Source::Degraded {
                 child.parent = known.parent;
-                if known.comm == child.comm
+                if known.exec_id == child.exec_id
                     && let Some(&slot) = self.index.get(&fork.child)
                 {
                     self.processes[slot] = child;
@@ -522,30 +382,6 @@ impl ProcessTable {
         self.load_ancestors(fork.child_parent);
         self.pinned = fork.child;
         self.insert(child);
-    }
-
-    /// Reads a parent that is not known from `/proc`, and its parents, up to one that is known.
-    fn load_ancestors(&mut self, parent: ProcessKey) {
-        let mut wanted = parent;
-        for _ in 0..MAX_ANCESTORS {
-            if wanted.pid == Pid(0) || self.index.contains_key(&wanted) {
-                return;
-            }
-            self.stats.proc_reads += 1;
-            let Ok(snapshot) = self.reader.snapshot(wanted.pid) else {
-                return;
-            };
-            if snapshot.key != wanted {
-                return;
-            }
-            let above = match snapshot.parent {
-                Pid(0) => ProcessKey::default(),
-                pid => self.reader.key_of(pid).unwrap_or_default(),
-            };
-            let process = self.process_from(snapshot, above);
-            self.insert(process);
-            wanted = above;
-        }
     }
 
     /// What a header alone tells of a process.
@@ -565,6 +401,7 @@ impl ProcessTable {
             execed: None,
             exited: None,
             last_seen: origin.time,
+            exec_id: Some(origin.exec_id),
             losses: self.losses,
         }
     }
@@ -587,6 +424,7 @@ impl ProcessTable {
             env,
             env_truncated,
             file: snapshot.file,
+            script: None,
         };
         Process {
             key: snapshot.key,
@@ -604,6 +442,7 @@ impl ProcessTable {
             execed: None,
             exited: None,
             last_seen: self.now,
+            exec_id: None,
             losses: self.losses,
         }
     }
@@ -626,6 +465,10 @@ impl ProcessTable {
             env,
             env_truncated,
             file: (exec.file.inode != 0).then_some(exec.file),
+            script: exec.interpreted.then(|| Script {
+                path: self.texts.text(exec.filename.bytes),
+                directory: exec.cwd.as_ref().map(|path| self.path_text(path)),
+            }),
         }
     }
 
@@ -633,57 +476,5 @@ impl ProcessTable {
         self.path.clear();
         path.write_to(&mut self.path);
         self.texts.text(&self.path)
-    }
-}
-
-/// The path of an executable without what differs between the kernel's path and `/proc/PID/exe`:
-/// `/proc` marks a deleted file, and gives a file outside of any tree a leading slash.
-fn file_name(path: &[u8]) -> &[u8] {
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-    path.strip_prefix(b"/").unwrap_or(path)
-}
-
-impl Process {
-    /// An event of a process that is taken for ended puts its end off.
-    fn note_alive(&mut self, time: BootTime) {
-        if let Some(exited) = &mut self.exited {
-            *exited = time.max(*exited);
-        }
-    }
-
-    /// Whether the main thread has another name than the program was started with. Other threads
-    /// have names of their own.
-    fn is_renamed(&self, origin: &Origin) -> bool {
-        origin.comm != self.comm && origin.tid.0 == self.key.pid.0
-    }
-}
-
-/// An iterator over ancestors: see [`ProcessTable::ancestors`].
-#[derive(Clone, Debug)]
-pub struct Ancestors<'t> {
-    table: &'t ProcessTable,
-    next: ProcessKey,
-    start: ProcessKey,
-    seen: [ProcessKey; MAX_ANCESTORS],
-    count: usize,
-}
-
-impl<'t> Iterator for Ancestors<'t> {
-    type Item = &'t Process;
-
-    fn next(&mut self) -> Option<&'t Process> {
-        let slot = self.seen.get(self.count)?;
-        debug_assert_eq!(*slot, ProcessKey::default());
-        if self.next.pid == Pid(0)
-            || self.next == self.start
-            || self.seen[..self.count].contains(&self.next)
-        {
-            return None;
-        }
-        let process = self.table.get(self.next)?;
-        self.seen[self.count] = self.next;
-        self.count += 1;
-        self.next = process.parent;
-        Some(process)
     }
 }

@@ -134,6 +134,12 @@ pub(super) const FIELDS: &[FieldDef] = &[
     field("fd", "fd.nameraw", Text, "path as the program passed it"),
     field(
         "fd",
+        "fd.resolved_name",
+        Text,
+        "path of the file as the kernel has it, links and .. gone (Peregrine's own)",
+    ),
+    field(
+        "fd",
         "fd.types",
         Text,
         "types of all descriptors, or of one",

@@ -27,6 +27,26 @@ pub(super) const FIELDS: &[FieldDef] = &[
         .no_rhs()
         .no_transformers(),
     field(
+        "proc.exe_sha256",
+        Text,
+        "SHA-256 of the executable in hexadecimal, computed when asked for (Peregrine's own)",
+    ),
+    field(
+        "proc.exe_sha256.missing",
+        Text,
+        "why there is no such hash; none if there is one (Peregrine's own)",
+    ),
+    field(
+        "proc.interpreter",
+        Text,
+        "path of the program that runs a script; none for what is no script (Peregrine's own)",
+    ),
+    field(
+        "proc.script",
+        Text,
+        "path of the script, as passed and made absolute (Peregrine's own)",
+    ),
+    field(
         "proc.name",
         Text,
         "name of the process (comm, at most 15 bytes)",

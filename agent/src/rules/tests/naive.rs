@@ -6,8 +6,9 @@ use proptest::strategy::Union;
 use super::*;
 use crate::rules::naive::NaiveCondition;
 
-/// Texts that rules and events are made of: few, so that they meet.
-const TEXTS: [&str; 12] = [
+/// Texts that rules and events are made of: few, so that they meet. As rules write them: the last three
+/// are bytes of no text, or of more than a line.
+const TEXTS: [&str; 15] = [
     "a",
     "b",
     "ab",
@@ -20,6 +21,21 @@ const TEXTS: [&str; 12] = [
     "AB",
     "x y",
     "a[b]",
+    "\\xff",
+    "a\\nb",
+    "\\xc3\\xa9",
+];
+/// What only events have: a NUL ends a text for all comparisons but those of bytes.
+const HOSTILE: [&[u8]; 9] = [
+    b"",
+    b"a\0b",
+    b"ab\0",
+    b"\0",
+    b"a\xffb",
+    b"\xff",
+    b"a\nb",
+    "\u{e9}".as_bytes(),
+    b"/etc//ab/\xff",
 ];
 const ADDRESSES: [&str; 5] = ["127.0.0.1", "10.0.0.1", "10.1.2.3", "::1", "fe80::1"];
 const NETWORKS: [&str; 4] = ["10.0.0.0/8", "127.0.0.0/8", "::/0", "0.0.0.0/0"];
@@ -108,6 +124,75 @@ fn address_comparison(
     .boxed()
 }
 
+/// Of bytes that were read or written.
+fn buffer_comparison() -> BoxedStrategy<String> {
+    let text = prop::sample::select(&TEXTS[..]);
+    let operator = prop::sample::select(vec!["=", "!=", "contains", "startswith", "endswith"]);
+    let digits = prop::sample::select(vec!["61", "6100", "00", "ff", "620a", ""]);
+    let bytewise = prop::sample::select(vec!["bcontains", "bstartswith"]);
+    prop_oneof![
+        (operator, text)
+            .prop_map(|(operator, text)| format!("evt.buffer {operator} {}", quoted(text))),
+        (bytewise, digits)
+            .prop_map(|(operator, digits)| format!("evt.buffer {operator} {}", quoted(digits))),
+        texts(0..3).prop_map(|list| format!("evt.buffer in {list}")),
+        Just("len(evt.buffer) > 1".to_owned()),
+        Just("evt.buffer exists".to_owned()),
+    ]
+    .boxed()
+}
+
+/// Of fields that are lists, and of others that are compared as if they were.
+fn list_comparison() -> BoxedStrategy<String> {
+    let field = prop::sample::select(vec![
+        "fd.types",
+        "toupper(fd.types)",
+        "proc.name",
+        "proc.aname",
+        "proc.pname",
+    ]);
+    let operator = prop::sample::select(vec!["in", "intersects"]);
+    prop_oneof![
+        (field, operator.clone(), texts(0..4))
+            .prop_map(|(field, operator, list)| format!("{field} {operator} {list}")),
+        (operator.clone(), prop::collection::vec("[0-4]", 0..3))
+            .prop_map(|(operator, numbers)| format!("fd.num {operator} ({})", numbers.join(", "))),
+        (operator, list(&ADDRESSES))
+            .prop_map(|(operator, list)| format!("fd.sip {operator} {list}")),
+        Just("fd.types exists".to_owned()),
+        Just("len(fd.types) = 2".to_owned()),
+        Just("join(\",\", fd.types) = \"a,b\"".to_owned()),
+    ]
+    .boxed()
+}
+
+/// Of two fields.
+fn field_comparison() -> BoxedStrategy<String> {
+    let ordered = prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]);
+    let of_text = prop::sample::select(vec![
+        "=",
+        "!=",
+        "<",
+        ">=",
+        "contains",
+        "icontains",
+        "startswith",
+        "endswith",
+        "in",
+    ]);
+    prop_oneof![
+        ordered
+            .clone()
+            .prop_map(|operator| format!("evt.rawres {operator} val(fd.num)")),
+        ordered.prop_map(|operator| format!("fd.sport {operator} val(fd.cport)")),
+        prop::sample::select(vec!["=", "!=", "in"])
+            .prop_map(|operator| format!("fd.sip {operator} val(fd.cip)")),
+        of_text.prop_map(|operator| format!("fd.name {operator} val(proc.name)")),
+        Just("evt.buffer = val(evt.buffer)".to_owned()),
+    ]
+    .boxed()
+}
+
 fn any_comparison() -> impl Strategy<Value = String> {
     let event = prop::sample::select(&EVENTS[..]);
     Union::new(vec![
@@ -118,6 +203,9 @@ fn any_comparison() -> impl Strategy<Value = String> {
         text_comparison("proc.aname[2]"),
         text_comparison("toupper(proc.name)"),
         text_comparison("basename(fd.name)"),
+        buffer_comparison(),
+        list_comparison(),
+        field_comparison(),
         number_comparison("fd.num"),
         number_comparison("fd.sport"),
         number_comparison("fd.port"),
@@ -173,16 +261,34 @@ struct MadeUp {
     event: EventType,
     class: EventClass,
     values: HashMap<String, Value<'static>>,
+    /// The kernel's path, where it is another one than that in `values`.
+    second_path: Option<Value<'static>>,
+}
+
+fn any_bytes() -> impl Strategy<Value = Value<'static>> {
+    prop_oneof![
+        3 => prop::sample::select(&TEXTS[..]).prop_map(text),
+        1 => prop::sample::select(&HOSTILE[..]).prop_map(|bytes| Value::Bytes(bytes.into())),
+    ]
 }
 
 fn any_event() -> impl Strategy<Value = MadeUp> {
-    let maybe_text = || prop::option::of(prop::sample::select(&TEXTS[..]));
+    let maybe_text = || prop::option::of(any_bytes());
     let maybe_address = || prop::option::of(prop::sample::select(&ADDRESSES[..]));
     (
         prop::sample::select(&EVENTS[..]),
         (maybe_text(), maybe_text(), maybe_text()),
-        prop::collection::vec(prop::sample::select(&TEXTS[..]), 0..4),
-        (prop::option::of(0..5_i64), prop::option::of(0..5_u64)),
+        (
+            prop::collection::vec(any_bytes(), 0..4),
+            prop::option::of(prop::collection::vec(any_bytes(), 0..3)),
+            maybe_text(),
+            maybe_text(),
+        ),
+        (
+            prop::option::of(0..5_i64),
+            prop::option::of(0..5_u64),
+            prop::option::of(0..5_u64),
+        ),
         (maybe_address(), maybe_address()),
         (
             prop::sample::select(vec![-2_i64, 0, 3]),
@@ -194,8 +300,8 @@ fn any_event() -> impl Strategy<Value = MadeUp> {
             |(
                 event,
                 (name, parent, path),
-                ancestors,
-                (number, port),
+                (ancestors, types, data, second_path),
+                (number, port, client_port),
                 (own, other),
                 (result, writes, is_told),
             )| {
@@ -209,14 +315,17 @@ fn any_event() -> impl Strategy<Value = MadeUp> {
                 let mut add = |field: &str, value: Option<Value<'static>>| {
                     values.extend(value.map(|value| (field.to_owned(), value)));
                 };
-                add("proc.name", name.map(text));
-                add("proc.pname", parent.map(text));
-                add("fd.name", path.map(text));
-                let all = ancestors.iter().map(|name| text(name)).collect();
-                add("proc.aname", Some(Value::List(all)));
-                add("proc.aname[2]", ancestors.get(1).map(|name| text(name)));
+                add("proc.name", name);
+                add("proc.pname", parent);
+                add("fd.name", path);
+                add("evt.buffer", data);
+                add("fd.types", types.map(Value::List));
+                add("proc.aname[2]", ancestors.get(1).cloned());
+                add("proc.aname", Some(Value::List(ancestors)));
                 let ip = |address: &str| Value::Ip(address.parse().unwrap());
+                add("fd.cip", own.map(ip));
                 add("fd.sip", other.map(ip));
+                add("fd.cport", client_port.map(Value::Uint));
                 add("fd.snet", other.map(ip));
                 let ends: Vec<_> = [own, other].into_iter().flatten().map(ip).collect();
                 let ends = (!ends.is_empty()).then_some(Value::List(ends));
@@ -265,13 +374,20 @@ fn any_event() -> impl Strategy<Value = MadeUp> {
                     event,
                     class,
                     values,
+                    second_path: second_path.filter(|_| is_open),
                 }
             },
         )
 }
 
-fn text(text: &str) -> Value<'static> {
-    Value::Bytes(text.as_bytes().to_vec().into())
+/// What a rule means by a text that it writes.
+fn text(written: &str) -> Value<'static> {
+    let bytes = match written {
+        "\\xff" => b"\xff".to_vec(),
+        "\\xc3\\xa9" => "\u{e9}".as_bytes().to_vec(),
+        plain => plain.replace("\\n", "\n").into_bytes(),
+    };
+    Value::Bytes(bytes.into())
 }
 
 proptest! {
@@ -305,17 +421,31 @@ proptest! {
             .collect();
         let mut cache = EvaluationCache::default();
         // One cache for all: nothing of an event may be left for the next.
-        for MadeUp { event, class, values } in events {
+        for MadeUp { event, class, values, second_path } in events {
             let given = Given { program: &program, values: values.clone() };
+            let mut other = Given { program: &program, values: values.clone() };
+            let mut views: Vec<&dyn FieldSource> = vec![&given];
+            if let Some(path) = &second_path {
+                other.values.insert("fd.name".to_owned(), path.clone());
+                views.push(&other);
+            }
             let mut found = Vec::new();
-            program.evaluate(event, class, &[&given], &mut cache, &mut found);
+            program.evaluate(event, class, &views, &mut cache, &mut found);
             let lookup = |field: &FieldUse| values.get(&field_text(field)).cloned();
-            let holding = (0..naive.len()).filter(|index| naive[*index].holds(&lookup));
+            let in_other = |field: &FieldUse| match (field.name, &second_path) {
+                ("fd.name", Some(path)) => Some(path.clone()),
+                _ => lookup(field),
+            };
+            // Each view by itself: a rule must not take one half from each.
+            let holding = (0..naive.len())
+                .filter(|index| naive[*index].holds(&lookup) || naive[*index].holds(&in_other));
             let expected: Vec<_> = holding
                 .map(RuleIndex)
                 .take(if first { 1 } else { usize::MAX })
                 .collect();
-            prop_assert_eq!(found, expected, "{:?} {:?} {:?}", event, class, values);
+            prop_assert_eq!(
+                found, expected, "{:?} {:?} {:?} {:?}", event, class, values, second_path
+            );
         }
     }
 

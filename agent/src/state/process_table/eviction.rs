@@ -14,7 +14,7 @@ impl ProcessTable {
     /// Adds a process, in place of what was known of it, and returns its slot.
     pub(super) fn insert(&mut self, process: Process) -> usize {
         self.remove(process.key);
-        if self.processes.len() >= self.limit || self.texts.bytes() > self.text_limit {
+        if self.processes.len() >= self.limit {
             self.evict();
         }
         let key = process.key;
@@ -41,6 +41,7 @@ impl ProcessTable {
         if let Some(time) = exited {
             self.queue_ended(time, key);
         }
+        self.limit_texts();
         slot
     }
 

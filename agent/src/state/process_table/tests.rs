@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{CgroupCreated, Comm, EventType, Exit, Gid, Open, Text, Tid, Uid};
+use crate::event::{CgroupCreated, CgroupId, Comm, EventType, Exit, Gid, Open, Text, Tid, Uid};
 
 const ID: &str = "3f1c0a5be2d94c7786a1b0c9d8e7f60514233241506f7e8d9cabbac9d8e7f601";
 const MS: u64 = 1_000_000;
@@ -67,6 +67,7 @@ fn origin(process: ProcessKey, parent: ProcessKey, comm: &str, ms: u64) -> Origi
         loginuid: Uid::UNSET,
         tty: 0,
         cgroup: CgroupId(1),
+        exec_id: 1,
         comm: Comm::from_bytes(comm.as_bytes()),
         cpu: 0,
         result: None,
@@ -83,9 +84,7 @@ fn event(origin: Origin, payload: Payload<'_>) -> Event<'_> {
 
 fn exec(table: &mut ProcessTable, origin: Origin, args: &str) {
     let name = origin.comm.as_bytes();
-    let mut path = vec![u8::try_from(name.len()).unwrap()];
-    path.extend(name);
-    path.extend(b"\x03bin");
+    let path = KernelPath::components_of(&[str::from_utf8(name).unwrap(), "bin"]);
     let exec = Exec {
         exe_path: Some(KernelPath {
             components: &path,
@@ -312,38 +311,72 @@ fn what_proc_does_not_have_is_asked_once() {
     assert_eq!(table.stats().degraded, 1);
 }
 
+/// The same, after so many more programs.
+fn after_execs(mut origin: Origin, execs: u64) -> Origin {
+    origin.exec_id += execs;
+    origin
+}
+
 #[test]
-fn a_lost_exec_is_found_by_the_name() {
+fn a_missed_exec_is_found_by_the_next_event() {
     let proc = Proc::new();
     let mut table = proc.table();
     let (init, shell) = init_and_shell(&mut table);
     proc.put(shell, 1, "python3", "/usr/bin/python3");
-    // As long as nothing was lost, its own name and what /proc has by now prove nothing.
-    let process = table
-        .process_of(&origin(shell, init, "python3", 1900))
-        .process;
-    assert_eq!(exe_path(process), Some("/bin/bash"));
+    // No exec was missed: its own name and what /proc has by now prove nothing, even after a loss.
     table.note_loss();
-    let process = table
-        .process_of(&origin(shell, init, "python3", 2000))
-        .process;
+    let seen = origin(shell, init, "python3", 1900);
+    assert_eq!(exe_path(table.process_of(&seen).process), Some("/bin/bash"));
+    let seen = after_execs(origin(shell, init, "python3", 2000), 1);
+    let process = table.process_of(&seen).process;
     assert_eq!(exe_path(process), Some("/usr/bin/python3"));
     assert_eq!(process.comm.as_bytes(), b"python3");
     assert_eq!(process.source, Source::Proc);
     assert_eq!(table.stats().repaired, 1);
+    // A late event of another thread, from before that exec.
+    table.process_of(&origin(shell, init, "bash", 1950));
+    assert_eq!(table.stats().proc_reads, 1);
 
-    // Another name, and the process is gone by now. Nothing was lost: it gave that to itself.
-    proc.remove(100);
-    let process = table.process_of(&origin(shell, init, "perl", 2100)).process;
-    assert_eq!(process.comm.as_bytes(), b"python3");
-    assert_eq!(exe_path(process), Some("/usr/bin/python3"));
+    // It is gone by now, or is another program yet again, whose exec is still to come.
+    for (execs, gone) in [(2, false), (3, true)] {
+        if gone {
+            proc.remove(100);
+        }
+        let seen = after_execs(origin(shell, init, "ruby", 2200), execs);
+        let process = table.process_of(&seen).process;
+        assert_eq!(process.source, Source::Degraded);
+        assert_eq!(process.comm.as_bytes(), b"ruby");
+        assert!(process.program.exe_path.is_none());
+    }
+}
 
-    // After a loss it may have been another program, and what it ran is not known.
-    table.note_loss();
-    let process = table.process_of(&origin(shell, init, "ruby", 2200)).process;
+#[test]
+fn a_missed_exec_is_found_by_another_thread_as_well() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, shell) = init_and_shell(&mut table);
+    proc.put(shell, 1, "java", "/usr/bin/java");
+    for (tid, path) in [(150, None), (151, Some("/usr/bin/java"))] {
+        if path.is_some() {
+            fs::create_dir_all(proc.0.path().join(format!("100/task/{tid}"))).unwrap();
+        }
+        let mut seen = after_execs(origin(shell, init, "worker", 2000), u64::from(tid));
+        seen.tid = Tid(tid);
+        assert_eq!(exe_path(table.process_of(&seen).process), path, "{tid}");
+    }
+}
+
+#[test]
+fn an_unknown_process_that_changed_since_is_not_taken_for_what_it_is_now() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, unknown) = (key(1, 0), key(300, 1000));
+    proc.put(unknown, 1, "dpkg", "/usr/bin/dpkg");
+    let process = table
+        .process_of(&origin(unknown, init, "evil", 2000))
+        .process;
     assert_eq!(process.source, Source::Degraded);
-    assert_eq!(process.comm.as_bytes(), b"ruby");
-    assert!(process.program.exe_path.is_none());
+    assert!(process.program.exe_path.is_none() && process.exited.is_none());
 }
 
 #[test]
@@ -370,17 +403,54 @@ fn a_process_that_renames_itself_stays_what_it_is() {
 }
 
 #[test]
-fn after_a_loss_each_process_is_compared_once() {
+fn a_child_does_not_have_the_name_that_its_parent_gave_itself() {
+    let mut table = Proc::new().table();
+    let (init, shell) = init_and_shell(&mut table);
+    let (child, grandchild) = (key(101, 2000), key(102, 2010));
+    fork(&mut table, origin(shell, init, "dpkg", 2000), child);
+    fork(&mut table, origin(child, shell, "dpkg", 2010), grandchild);
+    for (process, parent) in [(child, shell), (grandchild, child)] {
+        let found = table.process_of(&origin(process, parent, "dpkg", 2020));
+        assert_eq!(found.process.comm.as_bytes(), b"bash");
+    }
+    // Where an event of the child comes first, too.
+    let early = key(103, 2030);
+    table.process_of(&origin(early, shell, "dpkg", 2031));
+    fork(&mut table, origin(shell, init, "dpkg", 2030), early);
+    let found = table.get(early).unwrap();
+    assert_eq!(found.comm.as_bytes(), b"bash");
+    assert_eq!(exe_path(found), Some("/bin/bash"));
+}
+
+#[test]
+fn a_loss_changes_nothing_of_those_who_missed_no_exec() {
     let proc = Proc::new();
     let mut table = proc.table();
     let (init, shell) = init_and_shell(&mut table);
-    // The same file, so the name says nothing: busybox, or a script.
+    // Its arguments cannot be read, or are forged: no reason to forget what its exec told.
     proc.put(shell, 1, "bash", "/bin/bash");
-    table.note_loss();
     for ms in 2000..2010 {
+        table.note_loss();
         let process = table.process_of(&origin(shell, init, "bash", ms)).process;
         let args: Vec<&[u8]> = process.args().unwrap().collect();
-        assert_eq!(args, [&b"-v"[..]]);
+        assert_eq!(args, [&b"-i"[..]]);
+    }
+    assert_eq!(table.stats().proc_reads, 0);
+}
+
+#[test]
+fn after_a_loss_what_only_proc_told_is_compared_once() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, shell) = (key(1, 0), key(100, 1000));
+    proc.put(init, 0, "init", "/sbin/init");
+    proc.put(shell, 1, "bash", "/bin/bash");
+    table.scan();
+    proc.put(shell, 1, "nc", "/bin/nc");
+    table.note_loss();
+    for ms in 2000..2010 {
+        let process = table.process_of(&origin(shell, init, "nc", ms)).process;
+        assert_eq!(exe_path(process), Some("/bin/nc"));
     }
     assert_eq!(table.stats().proc_reads, 1);
 }
@@ -446,6 +516,26 @@ fn a_sweep_finds_lost_exits() {
 }
 
 #[test]
+fn the_working_directory_is_that_of_the_event_and_is_inherited() {
+    let mut table = Proc::new().table();
+    let (init, shell) = init_and_shell(&mut table);
+    let components = KernelPath::components_of(&["a", "tmp"]);
+    let directory = KernelPath {
+        components: &components,
+        ..KernelPath::default()
+    };
+    let mut by_thread = origin(shell, init, "worker", 2000);
+    by_thread.tid = Tid(140);
+    table.apply(&event(by_thread, Payload::WorkingDirectory(directory)));
+    let child = key(101, 2100);
+    fork(&mut table, origin(shell, init, "bash", 2100), child);
+    for process in [shell, child] {
+        let cwd = table.get(process).unwrap().cwd.as_deref();
+        assert_eq!(cwd.map(|cwd| &**cwd), Some(&b"/tmp/a"[..]));
+    }
+}
+
+#[test]
 fn the_container_follows_the_cgroup() {
     let mut table = Proc::new().table();
     let (init, shell) = init_and_shell(&mut table);
@@ -484,6 +574,29 @@ fn the_container_follows_the_cgroup() {
 }
 
 #[test]
+fn a_cgroup_path_without_its_start_says_nothing_of_the_container() {
+    let proc = Proc::new();
+    let mut table = proc.table();
+    let (init, inside) = (key(1, 0), key(300, 1000));
+    proc.put(inside, 1, "sh", "/bin/sh");
+    let cgroup = proc.0.path().join("300/cgroup");
+    fs::write(cgroup, format!("0::/docker/{ID}/a/b\n")).unwrap();
+    let mut origin = origin(inside, init, "sh", 2000);
+    origin.cgroup = CgroupId(77);
+    let exec = Exec {
+        cgroup_path: Some(KernelPath {
+            components: b"\x01b\x01a",
+            truncated: true,
+            ..KernelPath::default()
+        }),
+        ..Exec::default()
+    };
+    table.apply(&event(origin, Payload::Exec(exec)));
+    let container = table.get(inside).unwrap().container.as_ref();
+    assert_eq!(container.unwrap().full_id(), ID);
+}
+
+#[test]
 fn the_table_is_bounded_and_drops_the_ended_first() {
     let mut table = ProcessTable::new(200, Path::new("/nonexistent").to_owned());
     let (init, shell) = init_and_shell(&mut table);
@@ -513,22 +626,62 @@ fn the_table_is_bounded_and_drops_the_ended_first() {
 }
 
 #[test]
-fn texts_are_bounded_and_shared() {
+fn texts_are_bounded_and_nobody_is_pushed_out_for_them() {
     let mut table = Proc::new().table();
-    table.text_limit = 20_000;
-    let (_, shell) = init_and_shell(&mut table);
-    for n in 0..500_u32 {
-        let args = format!("{n}\0{}\0", "x".repeat(900));
-        let ms = 2000 + u64::from(n);
-        exec(
+    table.text_limit = 60_000;
+    let (init, shell) = init_and_shell(&mut table);
+    let job = |n: u32| key(1000 + n, 2000 + u64::from(n));
+    // All are there first, then all start a program.
+    for n in 0..500 {
+        fork(
             &mut table,
-            origin(key(1000 + n, ms), shell, "job", ms),
-            &args,
+            origin(shell, init, "bash", 2000 + u64::from(n)),
+            job(n),
         );
     }
-    assert!(table.text_bytes() < 22_000, "{}", table.text_bytes());
-    assert!(table.stats().evictions > 0);
+    for n in 0..500 {
+        let args = format!("{n}\0{}\0", "x".repeat(900));
+        let by = origin(job(n), shell, "job", 3000 + u64::from(n));
+        exec(&mut table, by, &args);
+        assert!(table.text_bytes() <= 60_000, "{}", table.text_bytes());
+        let args = table.get(job(n)).unwrap().program.args.as_deref();
+        assert!(args.is_some(), "the one at hand keeps its own");
+    }
+    assert_eq!((table.len(), table.stats().evictions), (502, 0));
+    assert!(table.stats().dropped_texts > 0);
+    for process in table.iter().filter(|process| process.key.pid.0 >= 1000) {
+        assert_eq!(exe_path(process), Some("/bin/job"));
+    }
+    // The shell's few bytes were not worth it.
+    let shell = table.get(shell).unwrap();
+    assert_eq!(shell.exe(), Some(&b"-bash"[..]));
     table.assert_consistent();
+}
+
+#[test]
+fn those_who_share_a_program_still_do_without_its_texts() {
+    let mut table = Proc::new().table();
+    let (init, shell) = init_and_shell(&mut table);
+    exec(
+        &mut table,
+        origin(shell, init, "bash", 1500),
+        &"y".repeat(2000),
+    );
+    for n in 0..10 {
+        fork(
+            &mut table,
+            origin(shell, init, "bash", 1600),
+            key(200 + n, 1600),
+        );
+    }
+    table.pinned = ProcessKey::default();
+    table.text_limit = 1000;
+    table.limit_texts();
+    let shared = Arc::clone(&table.get(shell).unwrap().program);
+    assert!(shared.args.is_none() && shared.exe_path.is_some());
+    // Here, and in eleven processes.
+    assert_eq!(Arc::strong_count(&shared), 12);
+    assert!(table.text_bytes() < 1000);
 }
 
 #[test]
