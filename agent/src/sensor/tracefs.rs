@@ -56,7 +56,7 @@ pub(super) fn retain_existing(probes: &mut Vec<Probe>) -> Result<(), TracefsErro
     if !missing.is_empty() {
         warn!(
             calls = missing.join(" "),
-            "this kernel has no tracepoints of these system calls, as one that was built without them: rules on them cannot match"
+            "this kernel has no tracepoints of these system calls, being older than they are or built without them: rules on them cannot match"
         );
     }
     Ok(())
