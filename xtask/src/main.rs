@@ -41,6 +41,9 @@ enum Command {
     Test {
         /// Only tests whose name contains this, and no lints
         filter: Option<String>,
+        /// A folder with Falco's rule files, which are not part of this project: the tests about them too
+        #[arg(long, value_name = "FOLDER")]
+        falco_rules: Option<std::path::PathBuf>,
     },
     /// Measure what the agent costs: per system call, in memory, until it is ready; or the rule engine
     Bench {
@@ -72,7 +75,10 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(setup::Scope::Everything),
         Command::Build { release } => build::run(release).map(drop),
         Command::Run { arguments } => run::run(&arguments),
-        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Test {
+            filter,
+            falco_rules,
+        } => test::run(filter.as_deref(), falco_rules.as_deref()),
         Command::Bench {
             subject,
             rounds,

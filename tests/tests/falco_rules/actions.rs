@@ -1,54 +1,8 @@
 //! For each rule the action that it is for, and what an alert has to say of it.
 
-use crate::stage::Stage;
-
-/// Where an action takes place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// On the host. `@NAME` is a program of the stage.
-    Host,
-    /// In a container without capabilities.
-    Plain,
-    /// The same, with a terminal.
-    Terminal,
-    /// In a container with many capabilities.
-    Capable,
-}
-
-/// An action and the alert it is to give.
-pub(crate) struct Case {
-    /// The rule's name.
-    pub(crate) rule: &'static str,
-    /// Where.
-    pub(crate) place: Place,
-    /// A command.
-    pub(crate) command: &'static [&'static str],
-    /// Fields of the alert; a value that starts with `~` has to be contained.
-    pub(crate) fields: &'static [(&'static str, &'static str)],
-}
-
-impl Case {
-    /// Does it.
-    pub(crate) fn act(&self, stage: &Stage) {
-        match self.place {
-            Place::Host => {
-                let words: Vec<String> = self
-                    .command
-                    .iter()
-                    .map(|word| {
-                        let program = word.strip_prefix('@').map(|name| stage.program(name));
-                        program.unwrap_or_else(|| (*word).to_owned())
-                    })
-                    .collect();
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                crate::stage::on_host(&words);
-            }
-            Place::Plain => drop(stage.plain.exec(self.command)),
-            Place::Terminal => drop(stage.plain.exec_with_terminal(self.command)),
-            Place::Capable => drop(stage.capable.exec(self.command)),
-        }
-    }
-}
+use crate::case::Case;
+use crate::case::Place::{Capable, Host, Plain, Terminal};
+use crate::case::case;
 
 /// Rules that need what only a container runtime or Kubernetes knows. runc alone tells nobody whether a
 /// container is privileged, or which namespace its pod is in.
@@ -59,21 +13,25 @@ pub(crate) const NEED_METADATA: [&str; 4] = [
     "Network Connection outside Local Subnet",
 ];
 
-const fn case(
-    rule: &'static str,
-    place: Place,
-    command: &'static [&'static str],
-    fields: &'static [(&'static str, &'static str)],
-) -> Case {
-    Case {
-        rule,
-        place,
-        command,
-        fields,
-    }
-}
-
-use Place::{Capable, Host, Plain, Terminal};
+/// Rules whose action is one for another rule too.
+pub(crate) const ALSO: [(&str, &str); 4] = [
+    (
+        "Read sensitive file trusted after startup",
+        "Read sensitive file untrusted",
+    ),
+    (
+        "Netcat Remote Code Execution in Container",
+        "Launch Suspicious Network Tool in Container",
+    ),
+    (
+        "Contact EC2 Instance Metadata Service From Container",
+        "Contact cloud metadata service from container",
+    ),
+    (
+        "Contact cloud metadata service from container",
+        "Contact EC2 Instance Metadata Service From Container",
+    ),
+];
 
 /// Actions of which no rule says anything, each close to one of which a rule does.
 pub(crate) const HARMLESS: [Case; 6] = [
@@ -382,7 +340,7 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "Launch Excessively Capable Container",
         Capable,
-        &["true"],
+        &[],
         &[("proc.cmdline", "sleep 600")],
     ),
     // Connections.
