@@ -45,7 +45,29 @@ fn main() {
             // SAFETY: both descriptors are open.
             assert_eq!(unsafe { libc::dup2(stream.as_raw_fd(), 1) }, 1);
         }
-        ["from-memory", program, ..] => from_memory(program),
+        ["redirect-by-dup", address, ..] => {
+            let stream = TcpStream::connect(address).expect("someone listens");
+            // SAFETY: nothing reads standard input here; the lowest free descriptor is then 0.
+            assert_eq!(
+                unsafe {
+                    libc::close(0);
+                    libc::dup(stream.as_raw_fd())
+                },
+                0
+            );
+        }
+        ["send-udp", from, address, ..] => {
+            let socket = UdpSocket::bind(from).expect("the address is ours");
+            socket.send_to(b"x", address).expect("there is a way");
+        }
+        ["from-memory", program, ..] => from_memory(program, false),
+        ["from-memory-by-descriptor", program, ..] => from_memory(program, true),
+        ["rename", from, to, ..] => std::fs::rename(from, to).expect("it is renamed"),
+        ["change-open", path, ..] => {
+            let file = File::open(path).expect("it can be read");
+            // SAFETY: the descriptor is open.
+            assert_eq!(unsafe { libc::fchmod(file.as_raw_fd(), 0o2755) }, 0);
+        }
         ["attach", ..] => attach(),
         [call, ..] => one_call(call),
         [] => {}
@@ -105,7 +127,7 @@ fn attach() {
 }
 
 /// Runs a program from a file that exists in memory only.
-fn from_memory(program: &str) {
+fn from_memory(program: &str, by_descriptor: bool) {
     let bytes = std::fs::read(program).expect("the program can be read");
     // SAFETY: the name ends with NUL; the new descriptor belongs to nobody else.
     let mut file = unsafe {
@@ -114,6 +136,16 @@ fn from_memory(program: &str) {
         File::from_raw_fd(descriptor)
     };
     file.write_all(&bytes).expect("memory is enough");
+    if by_descriptor {
+        let arguments = [
+            c"tool".as_ptr(),
+            c"from-memory-done".as_ptr(),
+            std::ptr::null(),
+        ];
+        let environment = [std::ptr::null()];
+        // SAFETY: both lists end with a null pointer, and their strings with NUL.
+        unsafe { libc::fexecve(file.as_raw_fd(), arguments.as_ptr(), environment.as_ptr()) };
+    }
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let error = Command::new(path).arg("from-memory-done").exec();
     panic!("it does not start: {error}");

@@ -5,6 +5,7 @@
 mod actions;
 mod case;
 mod stage;
+mod variants;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE};
 use actions::{CASES, HARMLESS, NEED_METADATA};
 use case::{Case, Place};
 use stage::{API_SERVER, Stage};
+use variants::VARIANTS;
 
 /// Names the folder with the files.
 const RULES: &str = "PEREGRINE_FALCO_RULES";
@@ -36,7 +38,7 @@ fn every_rule_fires_from_its_action() {
     assert!(said.is_empty(), "harmless actions gave alerts: {said:#?}");
 
     let mut wrong = Vec::new();
-    for case in CASES {
+    for case in CASES.iter().chain(VARIANTS) {
         if !case.is_possible() {
             row("-", case.rule, "this kernel is built without modules");
             continue;
@@ -113,7 +115,7 @@ fn files() -> [PathBuf; 2] {
 fn agent_with_the_files() -> Agent {
     // What alerts have beside what the rules' own outputs name.
     let fields = "append_output=[{extra_fields: [container.id, proc.tty, proc.exepath, proc.pexepath, proc.env, fd.nameraw, \
-                  fd.l4proto, evt.type, evt.arg.cmd]}]";
+                  fd.l4proto, evt.type, evt.res, evt.arg.cmd]}]";
     AgentBuilder::rules(MARKER_RULE)
         .files(files())
         .hosts(&format!(

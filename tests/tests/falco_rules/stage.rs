@@ -26,13 +26,13 @@ const CAPABLE: [&str; 5] = [
     "CAP_DAC_OVERRIDE",
 ];
 /// Names under which `/opt` of the containers, and the host's folder, have the trigger program.
-const NAMES: [&str; 16] = [
-    "agent", "apk", "cat", "curl", "debugfs", "editor", "loader", "mysqld", "nginx", "nmap",
-    "rsync", "ssh", "sshd", "tool", "useradd", "wget",
+const NAMES: [&str; 18] = [
+    "agent", "apk", "cat", "crontab", "curl", "debugfs", "editor", "loader", "mysqld", "ncat",
+    "nginx", "nmap", "rsync", "ssh", "sshd", "tool", "useradd", "wget",
 ];
 /// Applets of busybox that actions use by their own names.
-const APPLETS: [&str; 9] = [
-    "chmod", "env", "find", "grep", "ln", "mount", "rm", "shred", "tar",
+const APPLETS: [&str; 10] = [
+    "chmod", "env", "find", "grep", "ln", "ls", "mount", "rm", "shred", "tar",
 ];
 
 /// The containers, the network and the folder; all is undone when it is dropped.
@@ -137,12 +137,13 @@ fn put_programs(folder: &Path) {
 
 /// Files that actions are about.
 fn furnish(container: &Container) {
-    for folder in ["root/.ssh", "etc/cron.d", "tmp/secrets"] {
+    for folder in ["root/.ssh", "home/user/.ssh", "etc/cron.d", "tmp/secrets"] {
         fs::create_dir_all(container.path(folder)).expect("a folder is made");
     }
     for file in [
         "root/.ssh/id_test",
         "root/.bash_history",
+        "root/.zsh_history",
         "tmp/secrets/a",
         "tmp/liblzma.so.5.6.1",
         "tmp/notes",
