@@ -47,14 +47,10 @@ fn main() {
         }
         ["redirect-by-dup", address, ..] => {
             let stream = TcpStream::connect(address).expect("someone listens");
-            // SAFETY: nothing reads standard input here; the lowest free descriptor is then 0.
-            assert_eq!(
-                unsafe {
-                    libc::close(0);
-                    libc::dup(stream.as_raw_fd())
-                },
-                0
-            );
+            // SAFETY: nothing reads standard input here.
+            assert_eq!(unsafe { libc::close(0) }, 0);
+            // SAFETY: the descriptor is open; the lowest free one is 0.
+            assert_eq!(unsafe { libc::dup(stream.as_raw_fd()) }, 0);
         }
         ["send-udp", from, address, ..] => {
             let socket = UdpSocket::bind(from).expect("the address is ours");

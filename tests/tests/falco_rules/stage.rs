@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use peregrine_tests::{Container, ContainerOptions, NetworkNamespace, trigger};
@@ -155,7 +155,7 @@ fn furnish(container: &Container) {
         symlink("busybox", container.path("/bin").join(applet)).expect("a link is made");
     }
     for name in ["lib", "lib64"] {
-        let link = PathBuf::from(container.path(name));
+        let link = container.path(name);
         if !link.exists() {
             symlink(format!("usr/{name}"), link).expect("a link is made");
         }
