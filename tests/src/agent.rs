@@ -53,8 +53,9 @@ pub fn run_to_end(arguments: &[&str]) -> Output {
 #[derive(Default)]
 pub struct AgentBuilder {
     rules: Option<String>,
-    rules_path: Option<PathBuf>,
+    rules_paths: Vec<PathBuf>,
     options: Vec<String>,
+    hosts: Option<String>,
     text: bool,
 }
 
@@ -70,9 +71,23 @@ impl AgentBuilder {
     /// With the project's default rules.
     pub fn default_rules() -> Self {
         Self {
-            rules_path: Some(crate::default_rules()),
+            rules_paths: vec![crate::default_rules()],
             ..Self::default()
         }
+    }
+
+    /// With the rules in these files, loaded in this order, and then those of [`Self::rules`].
+    #[must_use]
+    pub fn files(mut self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.rules_paths.extend(paths);
+        self
+    }
+
+    /// Lets the agent, and nobody else, see this as /etc/hosts.
+    #[must_use]
+    pub fn hosts(mut self, text: &str) -> Self {
+        self.hosts = Some(text.to_owned());
+        self
     }
 
     /// Sets `KEY=VALUE`.
@@ -92,14 +107,17 @@ impl AgentBuilder {
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Agent {
         let folder = tempfile::tempdir().expect("a temp dir");
-        let rules = self
-            .rules_path
-            .unwrap_or_else(|| folder.path().join("rules.yaml"));
+        let mut rules = self.rules_paths;
         if let Some(text) = &self.rules {
-            std::fs::write(&rules, text).expect("rules are written");
+            let path = folder.path().join("rules.yaml");
+            std::fs::write(&path, text).expect("rules are written");
+            rules.push(path);
         }
         let port = free_port();
-        let mut command = Command::new(agent_binary());
+        let mut command = match &self.hosts {
+            Some(text) => with_hosts(&folder.path().join("hosts"), text),
+            None => Command::new(agent_binary()),
+        };
         command.args([
             "run",
             "--print-attached",
@@ -113,7 +131,9 @@ impl AgentBuilder {
         for option in &self.options {
             command.arg("-o").arg(option);
         }
-        command.arg("-r").arg(&rules);
+        for path in &rules {
+            command.arg("-r").arg(path);
+        }
         Agent::spawn(command, folder, port)
     }
 }
@@ -316,6 +336,20 @@ fn collect(stream: impl Read + Send + 'static) -> (Arc<Mutex<Vec<String>>>, Join
         }
     });
     (lines, reader)
+}
+
+/// The agent in a mount namespace of its own, in which /etc/hosts is this text.
+fn with_hosts(path: &Path, text: &str) -> Command {
+    std::fs::write(path, text).expect("a hosts file is written");
+    let mut command = Command::new("unshare");
+    command.args([
+        "--mount",
+        "sh",
+        "-c",
+        "mount --bind \"$0\" /etc/hosts && exec \"$@\"",
+    ]);
+    command.arg(path).arg(agent_binary());
+    command
 }
 
 /// A port that nobody listens on right now.

@@ -12,6 +12,17 @@ use crate::agent::exists;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+/// What a container has beyond busybox.
+#[derive(Default)]
+pub struct ContainerOptions<'a> {
+    /// The network namespace it joins, instead of an empty one of its own.
+    pub network_namespace: Option<&'a str>,
+    /// Capabilities of everything in it; none by default.
+    pub capabilities: &'a [&'a str],
+    /// Mounts on top, in the words of the OCI runtime specification.
+    pub mounts: Vec<serde_json::Value>,
+}
+
 /// A running container; deleted when dropped. Its own first program is `sleep`.
 pub struct Container {
     /// 64 hex digits.
@@ -31,24 +42,30 @@ impl Container {
         Self::start_with(&["sleep", "600"], Some(network_namespace))
     }
 
+    /// Starts one that has more than busybox.
+    pub fn start_from(options: &ContainerOptions<'_>) -> Self {
+        Self::start_all(&["sleep", "600"], options, &[])
+    }
+
     /// Starts one whose own first program is `command`.
     pub fn start_with(command: &[&str], network_namespace: Option<&str>) -> Self {
-        Self::begin(command, network_namespace, &[])
+        let options = ContainerOptions {
+            network_namespace,
+            ..ContainerOptions::default()
+        };
+        Self::start_all(command, &options, &[])
     }
 
     /// The same, with files of this content in its root directory.
     pub fn start_with_files(command: &[&str], files: &[(&str, &str)]) -> Self {
-        Self::begin(command, None, files)
+        Self::start_all(command, &ContainerOptions::default(), files)
     }
 
-    fn begin(command: &[&str], network_namespace: Option<&str>, files: &[(&str, &str)]) -> Self {
+    fn start_all(command: &[&str], options: &ContainerOptions<'_>, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let id = format!(
-            "{:032x}{:032x}",
-            std::process::id(),
-            u64::from(number) + 0xabc0_0000_0000
-        );
+        // The first 12 digits are all that most tools show: they have to differ.
+        let id = format!("{:08x}{number:04x}{:052x}", std::process::id(), 0xabc);
         make_root(&folder);
         for (path, content) in files {
             let path = folder
@@ -63,26 +80,31 @@ impl Container {
             json!({"type": "uts"}),
             json!({"type": "ipc"}),
         ];
-        namespaces.push(match network_namespace {
+        namespaces.push(match options.network_namespace {
             Some(name) => json!({"type": "network", "path": format!("/var/run/netns/{name}")}),
             None => json!({"type": "network"}),
         });
+        let mut mounts = vec![
+            json!({"destination": "/proc", "type": "proc", "source": "proc"}),
+            json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]}),
+            json!({"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["mode=1777"]}),
+            json!({"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                   "options": ["newinstance", "ptmxmode=0666", "mode=0620"]}),
+        ];
+        mounts.extend(options.mounts.iter().cloned());
+        let capabilities = options.capabilities;
         let config = json!({
             "ociVersion": "1.0.2",
             "process": {
                 "terminal": false, "user": {"uid": 0, "gid": 0}, "args": command, "cwd": "/",
                 "env": ["PATH=/bin:/sbin:/usr/bin", "HOME=/root"],
-                "capabilities": {"bounding": [], "effective": [], "permitted": []},
+                "capabilities": {
+                    "bounding": capabilities, "effective": capabilities, "permitted": capabilities,
+                },
             },
             "root": {"path": "root", "readonly": false},
             "hostname": "test",
-            "mounts": [
-                {"destination": "/proc", "type": "proc", "source": "proc"},
-                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]},
-                {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["mode=1777"]},
-                {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
-                 "options": ["newinstance", "ptmxmode=0666", "mode=0620"]},
-            ],
+            "mounts": mounts,
             "linux": {"namespaces": namespaces, "cgroupsPath": format!("/docker/{id}")},
         });
         fs::write(folder.path().join("config.json"), config.to_string())

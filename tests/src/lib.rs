@@ -15,7 +15,7 @@ mod namespace;
 
 pub use agent::{Agent, AgentBuilder, Alert, MARKER_RULE, agent_binary, run_to_end};
 pub use calls::{Seen, Watch};
-pub use container::Container;
+pub use container::{Container, ContainerOptions};
 pub use events::Events;
 pub use namespace::NetworkNamespace;
 

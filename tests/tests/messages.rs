@@ -1,5 +1,7 @@
 //! Messages: where each one goes, and what is in it, however it is sent.
 
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
+
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
@@ -89,8 +91,8 @@ fn an_address_that_is_said_to_be_too_long() {
     // SAFETY: the last 128 bytes of the first page hold an address, the second page is ours.
     let place = unsafe {
         mprotect(memory.add(page).cast(), page, MprotectFlags::empty()).expect("it is ours");
-        let place = memory.add(page - 128);
-        place.cast::<libc::sockaddr_in>().write(address);
+        let place = memory.add(page - 128).cast::<libc::c_void>();
+        place.cast::<libc::sockaddr_in>().write_unaligned(address);
         place
     };
     let mut vector = libc::iovec {

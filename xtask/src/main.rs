@@ -42,6 +42,9 @@ enum Command {
     Test {
         /// Only tests whose name contains this, and no lints
         filter: Option<String>,
+        /// A folder with Falco's rule files, which are not part of this project: the tests about them too
+        #[arg(long, value_name = "FOLDER")]
+        falco_rules: Option<std::path::PathBuf>,
     },
     /// Boot other kernels in virtual machines and test the agent there
     TestKernels {
@@ -81,7 +84,10 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(setup::Scope::Everything),
         Command::Build { release } => build::run(release).map(drop),
         Command::Run { arguments } => run::run(&arguments),
-        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Test {
+            filter,
+            falco_rules,
+        } => test::run(filter.as_deref(), falco_rules.as_deref()),
         Command::TestKernels { series, debug } => test_kernels::run(&series, debug),
         Command::Bench {
             subject,

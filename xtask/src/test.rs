@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{build, fuzz, lint, setup, tool};
 
@@ -11,8 +11,15 @@ use crate::{build, fuzz, lint, setup, tool};
 const FUZZ_SECONDS: u32 = 60;
 
 /// Lints, fuzzes for a while, then runs unit tests, and end-to-end tests against the release build. With a filter, only
-/// the tests whose name contains it, and no lints.
-pub(crate) fn run(filter: Option<&str>) -> Result<()> {
+/// the tests whose name contains it, and no lints. With a folder of Falco's rule files, also the tests that are about them.
+pub(crate) fn run(filter: Option<&str>, falco_rules: Option<&Path>) -> Result<()> {
+    // Tests run in the folders of their packages: a relative path would mean another one there.
+    let falco_rules = falco_rules
+        .map(|folder| {
+            let whole = folder.canonicalize();
+            whole.with_context(|| format!("--falco-rules {}", folder.display()))
+        })
+        .transpose()?;
     setup::run(setup::Scope::Everything)?;
     if filter.is_none() {
         lint::run()?;
@@ -22,10 +29,30 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     }
     let agent = build::run(true)?;
     if tool::output(tool::cargo().args(["nextest", "--version"])).is_ok() {
-        with_nextest(filter, &agent)
+        with_nextest(filter, &agent)?;
     } else {
-        with_cargo(filter, &agent)
+        with_cargo(filter, &agent)?;
     }
+    match falco_rules {
+        Some(folder) => about_falco_rules(&agent, &folder),
+        None => {
+            tool::say(
+                "left out: every rule of Falco's files from its action; --falco-rules FOLDER runs it",
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Each of Falco's rules, from the action that it is for. Its table of rules is printed.
+fn about_falco_rules(agent: &Path, folder: &Path) -> Result<()> {
+    tool::run(
+        test_command(agent)
+            .env("PEREGRINE_FALCO_RULES", folder)
+            .args(["test", "--package", "peregrine-tests"])
+            .args(["--test", "falco_rules", "--"])
+            .args(["--include-ignored", "--nocapture", "--test-threads=1"]),
+    )
 }
 
 /// One run with one summary; `.config/nextest.toml` keeps the end-to-end tests apart.
