@@ -25,9 +25,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(1);
 /// How soon a container is asked for again that let the reader wait.
 const AFTER_STALL: Duration = Duration::from_mins(5);
 /// How long a first answer is waited for,
-const PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_millis(20);
 /// and all of them together in each [`PERIOD`].
-const PATIENCE_IN_ALL: Duration = Duration::from_millis(50);
+const PATIENCE_IN_ALL: Duration = Duration::from_millis(100);
 const PERIOD: Duration = Duration::from_secs(10);
 /// A thread that takes longer is left behind.
 const STALLED: Duration = Duration::from_secs(1);
@@ -135,6 +135,15 @@ impl ContainerUsers {
         }
         if !is_known {
             self.wait_for(container, now);
+            // What was waited for may be about an earlier process, which was not in there yet.
+            let is_unanswered = self
+                .entries
+                .get(container.full_id())
+                .is_some_and(|entry| entry.names.is_none() && !entry.stalled && !entry.asked);
+            if is_start && is_unanswered {
+                self.put(container, process, now, is_start);
+                self.wait_for(container, now);
+            }
         }
     }
 
