@@ -39,6 +39,9 @@ pub fn start(level: LogLevel) -> Result<(), LoggingError> {
         .with_ansi(colours)
         .with_target(false)
         .fmt_fields(debug_fn(write_field).delimited(" "))
+        // Where standard error is closed there is nobody to tell, and `eprintln`, by which it would be
+        // told, panics.
+        .log_internal_errors(false)
         .try_init()
         .map_err(LoggingError::AlreadySet)
 }

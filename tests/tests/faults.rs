@@ -1,10 +1,12 @@
 //! What goes wrong, and what is said of it.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
-use peregrine_tests::{AgentBuilder, MARKER_RULE, agent_binary, run_to_end};
+use peregrine_tests::{AgentBuilder, MARKER_RULE, agent_binary, eventually, run_to_end};
+use rustix::process::{Pid, Signal, kill_process};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -227,4 +229,34 @@ fn a_full_disk_does_not_end_detection() {
         "it ended"
     );
     assert!(agent.wait().expect("it ends").success());
+}
+
+#[test]
+fn it_ends_when_told_though_nobody_hears_what_it_says() {
+    let mut agent = Command::new(agent_binary())
+        .args(["run", "-o", "webserver.enabled=false"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut said = BufReader::new(agent.stderr.take().expect("stderr is piped"));
+    let mut line = String::new();
+    while !line.contains("ready") {
+        line.clear();
+        assert!(
+            said.read_line(&mut line).expect("it is text") > 0,
+            "it ended"
+        );
+    }
+    drop(said);
+    drop(agent.stdout.take());
+    let shadow = Command::new("cat").arg("/etc/shadow").output();
+    assert!(shadow.expect("cat runs").status.success());
+    kill_process(Pid::from_child(&agent), Signal::TERM).expect("it runs");
+    let status = eventually(|| agent.try_wait().expect("it is our child"));
+    if status.is_none() {
+        agent.kill().expect("it runs");
+    }
+    assert!(status.expect("it ends").success());
 }

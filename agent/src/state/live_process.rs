@@ -310,6 +310,20 @@ mod tests {
         LiveProcess::find(Path::new("/proc"), key).unwrap()
     }
 
+    /// What getrusage(2) says of this thread.
+    fn own_page_faults() -> PageFaults {
+        // SAFETY: zeros are a usage, and the kernel writes no more than one.
+        let usage = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage), 0);
+            usage
+        };
+        PageFaults {
+            minor: usage.ru_minflt.cast_unsigned(),
+            major: usage.ru_majflt.cast_unsigned(),
+        }
+    }
+
     #[test]
     fn our_own_process() {
         let own = own();
@@ -321,10 +335,11 @@ mod tests {
             .as_raw_nonzero()
             .get()
             .cast_unsigned());
-        // New memory that is written to: a new thread may not have had a page fault yet.
-        let pages = std::hint::black_box(vec![1_u8; 1 << 20]);
-        assert!(own.page_faults(thread).unwrap().minor > 0);
-        drop(pages);
+        let before = own_page_faults();
+        let faults = own.page_faults(thread).unwrap();
+        let after = own_page_faults();
+        assert!((before.minor..=after.minor).contains(&faults.minor));
+        assert!((before.major..=after.major).contains(&faults.major));
         assert_eq!(
             own.descriptor_limit(),
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current
