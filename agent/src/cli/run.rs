@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,14 +14,16 @@ use tokio::sync::oneshot;
 use super::wanted::wanted_by;
 use crate::alert::{Dispatcher, Renderer, Sink, Stdout};
 use crate::config::{Config, ConfigError, RuleMatching};
+use crate::container::{Directory, DirectoryStats, MetadataTable};
 use crate::event::Pid;
 use crate::http::{self, HttpError, Readiness};
 use crate::logging::{self, LoggingError};
 use crate::metrics::{
+    CONTAINER_DEADLINE, CONTAINER_HELD, CONTAINER_RUNTIME_ERRORS, CONTAINER_UNKNOWN, CONTAINERS,
     DROPS, HotCounter, Metrics, MetricsError, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
     PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, RuleLabels, Sample,
 };
-use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
+use crate::pipeline::{Pipeline, PipelineError, PipelineGauges, needs_container_metadata};
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
 use crate::sensor::{self, Reader, Sensor, SensorError};
 use crate::state::{ProcessTable, Users, host_names};
@@ -293,6 +296,11 @@ impl Watching {
         tracing::debug!("{known} processes were running");
         let gauges = Arc::new(PipelineGauges::default());
         export(metrics, &sensor, &reader, &gauges)?;
+        let containers = if needs_container_metadata(program) {
+            Some(ask_runtimes(config, metrics, &reader)?)
+        } else {
+            None
+        };
         let drops = sensor.drop_counters();
         let stop = reader.stop_handle();
         let pipeline = Pipeline {
@@ -307,6 +315,9 @@ impl Watching {
             static_fields: config.static_fields.clone(),
             second_view: config.sensor.second_view,
             process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
+            containers,
+            hold_limits: config.containers.hold,
+            hold_delay: metrics.hold_delay(),
         };
         let guard = readiness.fail_on_drop();
         let thread = std::thread::Builder::new()
@@ -329,6 +340,30 @@ impl Watching {
             thread,
         })
     }
+}
+
+/// Starts asking the container runtimes, and exports what is counted there.
+fn ask_runtimes(
+    config: &Config,
+    metrics: &Metrics,
+    reader: &Reader,
+) -> Result<MetadataTable, RunError> {
+    let stats = Arc::new(DirectoryStats::default());
+    let wake = reader.wake_handle();
+    let directory = Directory::start(
+        &config.containers.sockets_below(&config.host_root),
+        config.host_root.clone(),
+        Arc::clone(&stats),
+        Box::new(move || wake.wake()),
+    );
+    let errors = Arc::clone(&stats);
+    metrics.register(&CONTAINER_RUNTIME_ERRORS, move || {
+        vec![Sample::count([], errors.errors.load(Ordering::Relaxed))]
+    })?;
+    metrics.register(&CONTAINER_UNKNOWN, move || {
+        vec![Sample::count([], stats.unknown.load(Ordering::Relaxed))]
+    })?;
+    Ok(MetadataTable::new(directory))
 }
 
 /// Returns to the system what reading the kernel's types and loading the programs left free in the
@@ -410,6 +445,9 @@ fn export(
     };
     metrics.register(&PROCESS_TABLE_ENTRIES, single(|gauges| &gauges.processes))?;
     metrics.register(&PROCESS_TABLE_EVICTIONS, single(|gauges| &gauges.evictions))?;
+    metrics.register(&CONTAINERS, single(|gauges| &gauges.containers))?;
+    metrics.register(&CONTAINER_HELD, single(|gauges| &gauges.held))?;
+    metrics.register(&CONTAINER_DEADLINE, single(|gauges| &gauges.held_in_vain))?;
     let gauges = Arc::clone(gauges);
     metrics.register(&PROCESS_TABLE_MISSES, move || {
         vec![

@@ -23,6 +23,7 @@ pub mod registry;
 mod user;
 mod value;
 
+pub use container::{MetadataExtractor, metadata_extractor};
 pub use context::{Context, EventFields, Extractor, Extractors, FileNames, View};
 pub(crate) use errno::errno_name;
 pub use fd::file_names;

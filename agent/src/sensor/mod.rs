@@ -24,7 +24,7 @@ pub use btf::{Btf, BtfError};
 pub use kernel::{Kernel, KernelError};
 pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
-pub use ring::{Reader, RingUsage, StopHandle, Wake};
+pub use ring::{Reader, RingUsage, StopHandle, Wake, WakeHandle};
 pub use tracefs::TracefsError;
 
 use crate::event::Pid;
