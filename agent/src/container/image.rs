@@ -5,18 +5,18 @@
 /// Nothing is added: `busybox` stays `busybox`, and does not become `docker.io/library/busybox`,
 /// for rules compare what the runtime says, as in Falco.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImageReference<'t> {
+pub(super) struct ImageReference<'t> {
     /// Registry and name.
-    pub repository: &'t str,
+    pub(super) repository: &'t str,
     /// The tag.
-    pub tag: Option<&'t str>,
+    pub(super) tag: Option<&'t str>,
     /// The digest with its algorithm: `sha256:...`.
-    pub digest: Option<&'t str>,
+    pub(super) digest: Option<&'t str>,
 }
 
 impl<'t> ImageReference<'t> {
     /// `None` for a text that names no repository: empty, or the id of an image.
-    pub fn parse(text: &'t str) -> Option<Self> {
+    pub(super) fn parse(text: &'t str) -> Option<Self> {
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest).filter(|digest| !digest.is_empty())),
             None => (text, None),
