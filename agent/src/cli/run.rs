@@ -352,7 +352,7 @@ fn ask_runtimes(
     let wake = reader.wake_handle();
     let directory = Directory::start(
         &config.containers.sockets_below(&config.host_root),
-        config.host_root.clone(),
+        &config.host_root,
         Arc::clone(&stats),
         Box::new(move || wake.wake()),
     );

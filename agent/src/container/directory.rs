@@ -5,7 +5,7 @@
 //! registered after its start), so the question is repeated for a while.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ impl Directory {
     /// Starts the asking side on the current tokio runtime. It ends with this end.
     pub fn start(
         sockets: &[Socket],
-        host_root: PathBuf,
+        host_root: &Path,
         stats: Arc<DirectoryStats>,
         wake_up: WakeUp,
     ) -> Self {
@@ -70,7 +70,7 @@ impl Directory {
         let clients = sockets.iter().map(|socket| Client::new(socket.client()));
         let asker = Arc::new(Asker {
             clients: clients.map(Arc::new).collect(),
-            bundles: Bundles::new(&host_root),
+            bundles: Bundles::new(host_root),
             stats,
             told,
             wake_up,
@@ -288,7 +288,7 @@ mod tests {
             })
             .collect();
         let nobody = Box::new(|| Ok(()));
-        Directory::start(&sockets, root.path().to_owned(), Arc::default(), nobody)
+        Directory::start(&sockets, root.path(), Arc::default(), nobody)
     }
 
     fn engine(root: &tempfile::TempDir, name: &str) {

@@ -18,7 +18,9 @@ use tonic_prost::ProstCodec;
 use super::oci_spec::OciSpec;
 use super::{ANSWER_LIMIT, Answer, REQUEST_TIME, RuntimeClient, RuntimeError};
 use crate::container::Runtime;
-use crate::container::metadata::{ContainerMetadata, Image, Labels, Mount, PodMetadata, text};
+use crate::container::metadata::{
+    ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata, text,
+};
 
 /// `ContainerStatusRequest` and `PodSandboxStatusRequest`, which look alike.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -95,8 +97,33 @@ struct PodSandboxStatus {
     metadata: Option<PodSandboxMetadata>,
     #[prost(message, optional, tag = "5")]
     network: Option<SandboxNetwork>,
+    #[prost(message, optional, tag = "6")]
+    linux: Option<LinuxSandbox>,
     #[prost(map = "string, string", tag = "7")]
     labels: HashMap<String, String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LinuxSandbox {
+    #[prost(message, optional, tag = "1")]
+    namespaces: Option<Namespaces>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Namespaces {
+    #[prost(message, optional, tag = "2")]
+    options: Option<NamespaceOption>,
+}
+
+/// Each a `NamespaceMode`.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct NamespaceOption {
+    #[prost(int32, tag = "1")]
+    network: i32,
+    #[prost(int32, tag = "2")]
+    pid: i32,
+    #[prost(int32, tag = "3")]
+    ipc: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -254,6 +281,10 @@ impl Cri {
         if let Some(sandbox) = sandbox {
             let pod = sandbox.describe();
             described.ip.clone_from(&pod.ip);
+            // A container joins its pod's namespaces, whosever those are.
+            if let Some(of_pod) = sandbox.host_namespaces() {
+                described.host_namespaces = of_pod;
+            }
             described.pod = Some(Box::new(pod));
         }
         Ok(Some(described))
@@ -277,6 +308,7 @@ impl Cri {
             pod: Some(Box::new(pod)),
             ..ContainerMetadata::default()
         };
+        described.host_namespaces = found.host_namespaces().unwrap_or_default();
         if let Some(spec) = info.spec {
             described.complete_from(spec.describe());
         }
@@ -368,6 +400,19 @@ impl CriMount {
 }
 
 impl PodSandboxStatusResponse {
+    /// Which of the pod's namespaces are the host's.
+    fn host_namespaces(&self) -> Option<HostNamespaces> {
+        /// `NamespaceMode::NODE`.
+        const NODE: i32 = 2;
+        let linux = self.status.as_ref()?.linux.as_ref()?;
+        let options = linux.namespaces.as_ref()?.options.as_ref()?;
+        Some(HostNamespaces {
+            pid: Some(options.pid == NODE),
+            network: Some(options.network == NODE),
+            ipc: Some(options.ipc == NODE),
+        })
+    }
+
     fn describe(&self) -> PodMetadata {
         let info = Info::of(&self.info);
         let status = self.status.clone().unwrap_or_default();
@@ -430,6 +475,31 @@ mod tests {
         assert_eq!(found.read_only_root, Some(true));
         assert_eq!(found.init_pid, Some(5));
         assert_eq!(found.mounts[0].to_string(), "/srv:/data::true:rshared");
+    }
+
+    #[test]
+    fn a_pod_in_the_hosts_network() {
+        let options = NamespaceOption {
+            network: 2,
+            pid: 1,
+            ipc: 0,
+        };
+        let namespaces = Some(Namespaces {
+            options: Some(options),
+        });
+        let status = PodSandboxStatus {
+            linux: Some(LinuxSandbox { namespaces }),
+            ..PodSandboxStatus::default()
+        };
+        let pod = PodSandboxStatusResponse {
+            status: Some(status),
+            ..Default::default()
+        };
+        let shared = pod.host_namespaces().unwrap();
+        assert_eq!(
+            (shared.network, shared.pid, shared.ipc),
+            (Some(true), Some(false), Some(false))
+        );
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl OciSpec {
     /// All that it tells. `bind` mounts only are the container's own; the others every one has.
     pub(super) fn describe(&self) -> ContainerMetadata {
         let mut described = ContainerMetadata {
-            privileged: self.is_privileged(),
+            privileged: Some(self.is_privileged()),
             read_only_root: Some(self.root.readonly),
             user: Some(self.process.user.uid.to_string().into()),
             host_namespaces: self.host_namespaces(),
@@ -147,7 +147,7 @@ impl OciSpec {
 
     /// Runtimes hide parts of /proc from every container but a privileged one, and allow all devices
     /// to that one alone.
-    fn is_privileged(&self) -> Option<bool> {
+    fn is_privileged(&self) -> bool {
         let masked = self
             .linux
             .masked_paths
@@ -159,7 +159,7 @@ impl OciSpec {
                 && device.major.is_none_or(|major| major < 0)
                 && device.access.as_deref() == Some("rwm")
         });
-        Some(!masked && all_devices)
+        !masked && all_devices
     }
 
     /// A namespace that the container gets none of its own of is the host's. A path of another's
