@@ -1,6 +1,8 @@
 //! The hot path: one thread that takes records from the kernel, keeps the state, matches the rules and
 //! hands alerts over. It shares nothing but counters, and takes no lock.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +11,18 @@ use thiserror::Error;
 use tracing::{error, warn};
 
 use crate::alert::{Alert, AlertSender};
+use crate::container::{ContainerIdentity, ContainerMetadata, Known, MetadataTable};
 use crate::event::{DecodeError, Event, EventType, Payload, decode};
 use crate::fields::{
     Context, EventFields, EventTimes, Extractors, FieldSource, FileNames, View, file_names,
 };
 use crate::metrics::{HotCounter, HotCounters};
-use crate::rules::{CompiledRule, EvaluationCache, EventClass, Program, RuleIndex};
+use crate::rules::{EvaluationCache, EventClass, Program, RuleIndex};
 use crate::sensor::{Reader, Wake};
 use crate::state::{BootClock, ExecutableHashes, ProcessTable, Users};
+use held::{HeldEvent, HeldEvents, Witness};
+
+pub use held::HoldLimits;
 
 /// How often is done what is due by time.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -57,6 +63,12 @@ pub struct PipelineGauges {
     pub abandoned_reads: HotCounter,
     /// Hashes of executables that were asked for and could not be given.
     pub missing_hashes: HotCounter,
+    /// Containers remembered with their metadata.
+    pub containers: HotCounter,
+    /// Events that waited for a container's metadata.
+    pub held: HotCounter,
+    /// Of those, events that were matched without it: the deadline passed, or too many waited.
+    pub held_in_vain: HotCounter,
 }
 
 /// What the thread works with.
@@ -85,6 +97,17 @@ pub struct Pipeline {
     pub second_view: bool,
     /// How many process records the kernel dropped so far.
     pub process_drops: Box<dyn FnMut() -> u64 + Send>,
+    /// The metadata of containers; `None` if no rule asks for it.
+    pub containers: Option<MetadataTable>,
+    /// How long, and how many, events wait for it.
+    pub hold_limits: HoldLimits,
+    /// Told how long each event waited, in seconds.
+    pub hold_delay: prometheus::Histogram,
+}
+
+/// Whether a rule set needs the metadata of containers.
+pub fn needs_container_metadata(program: &Program) -> bool {
+    Extractors::new(program.fields()).any_of_container()
 }
 
 impl Pipeline {
@@ -106,10 +129,15 @@ impl Pipeline {
             matches: Vec::new(),
             number: 0,
             times: None,
+            containers: self.containers,
+            held: HeldEvents::new(self.hold_limits),
+            hold_delay: self.hold_delay,
+            gauges: Arc::clone(&self.gauges),
         };
         matcher
             .users
             .expect(self.processes.iter(), BootClock::now());
+        matcher.ask_for_running(&self.processes);
         let mut state = State {
             processes: self.processes,
             gauges: self.gauges,
@@ -122,6 +150,7 @@ impl Pipeline {
         let mut stopping: Option<Instant> = None;
         loop {
             state.keep_house(&mut matcher, &reader);
+            matcher.release();
             let mut handled = 0;
             while handled < BATCH {
                 let Some(record) = reader.next_record() else {
@@ -142,12 +171,17 @@ impl Pipeline {
                     warn!(
                         "ending with records unread: they came faster than they could be handled"
                     );
+                    matcher.release_all();
                     return Ok(());
                 }
                 _ if handled == BATCH => {}
-                Some(_) => return Ok(()),
+                Some(_) => {
+                    matcher.release_all();
+                    return Ok(());
+                }
                 None => {
-                    if reader.wait(handled > 0)? == Wake::Stop {
+                    // What is held has a deadline: a long sleep would miss it.
+                    if reader.wait(handled > 0 || !matcher.held.is_empty())? == Wake::Stop {
                         stopping = Some(Instant::now() + LAST_RECORDS);
                     }
                 }
@@ -230,12 +264,22 @@ struct Matcher {
     matches: Vec<RuleIndex>,
     number: u64,
     times: Option<EventTimes>,
+    containers: Option<MetadataTable>,
+    held: HeldEvents,
+    hold_delay: prometheus::Histogram,
+    gauges: Arc<PipelineGauges>,
 }
 
 impl Matcher {
     fn handle(&mut self, event: &Event<'_>, processes: &mut ProcessTable) {
         // An exit leaves the process in the table for a while, so it can be applied first as well.
         processes.apply(event);
+        if let Payload::CgroupCreated(created) = &event.payload
+            && let Some(containers) = &mut self.containers
+            && let Some(identity) = ContainerIdentity::from_cgroup_path(created.path.bytes)
+        {
+            containers.appeared(&Arc::new(identity));
+        }
         if event.event_type == EventType::STATE {
             return;
         }
@@ -257,6 +301,14 @@ impl Matcher {
         let is_exec = matches!(event.payload, Payload::Exec(_));
         self.users
             .prepare(subject.process, event.origin.time, is_exec);
+        let metadata = match (&mut self.containers, &subject.process.container) {
+            (Some(containers), Some(identity)) => containers.get(identity),
+            _ => Known::Now(None),
+        };
+        let (container, awaited) = match (&metadata, &subject.process.container) {
+            (Known::Now(metadata), _) => (metadata.as_deref(), None),
+            (Known::Awaited, identity) => (None, identity.as_ref()),
+        };
         file_names(event, &mut self.names);
         let context = Context {
             event,
@@ -269,6 +321,7 @@ impl Matcher {
             clock: &self.clock,
             hostname: &self.hostname,
             static_fields: &self.static_fields,
+            container,
             names: &self.names,
             view: View::Passed,
         };
@@ -290,19 +343,128 @@ impl Matcher {
         } else {
             &views[..1]
         };
+        let class = class_of(event);
         self.matches.clear();
+        if let Some(identity) = awaited {
+            let witnesses: Vec<Witness<'_>> = views
+                .iter()
+                .map(|view| Witness::new(*view, &self.extractors))
+                .collect();
+            let watched: Vec<&dyn FieldSource> = witnesses
+                .iter()
+                .map(|witness| witness as &dyn FieldSource)
+                .collect();
+            self.program.evaluate(
+                event.event_type,
+                class,
+                &watched,
+                &mut self.cache,
+                &mut self.matches,
+            );
+            // An event that no rule asked the metadata for, and none matched, needs none.
+            if !self.matches.is_empty() || witnesses.iter().any(Witness::was_asked) {
+                self.gauges.held.add(1);
+                let resolved = resolved_name(&passed, differs);
+                let held = HeldEvent::new(
+                    event.event_type,
+                    class,
+                    context.time_ns(),
+                    views,
+                    resolved,
+                    self.extractors.len(),
+                );
+                self.held.push(identity, held);
+            }
+            return;
+        }
         self.program.evaluate(
             event.event_type,
-            class_of(event),
+            class,
             views,
             &mut self.cache,
             &mut self.matches,
         );
         for index in &self.matches {
             self.counters.count_match(index.0);
-            let rule = self.program.rule(*index);
+            let resolved = resolved_name(&passed, differs);
+            self.alerts.send(alert(
+                &self.program,
+                *index,
+                &passed,
+                context.time_ns(),
+                resolved.as_deref(),
+            ));
+        }
+    }
+
+    /// Asks for the containers that were running before the agent.
+    fn ask_for_running(&mut self, processes: &ProcessTable) {
+        let Some(containers) = &mut self.containers else {
+            return;
+        };
+        for process in processes.iter() {
+            if let Some(identity) = &process.container {
+                // What is known does not matter yet.
+                let _ = containers.get(identity);
+                self.held.is_old(identity);
+            }
+        }
+    }
+
+    /// Matches the held events whose wait is over.
+    fn release(&mut self) {
+        let Some(containers) = &mut self.containers else {
+            return;
+        };
+        let held = &mut self.held;
+        containers.take_answers(|identity| held.settle(identity));
+        self.gauges.containers.set(containers.len() as u64);
+        while let Some(released) = self.held.next_due() {
+            self.judge_released(&released);
+        }
+    }
+
+    fn release_all(&mut self) {
+        self.release();
+        while let Some(released) = self.held.pop() {
+            self.judge_released(&released);
+        }
+    }
+
+    fn judge_released(&mut self, released: &held::Released) {
+        let Some(containers) = &mut self.containers else {
+            return;
+        };
+        let metadata = containers.give_up(&released.identity);
+        for (held, waited) in &released.events {
+            self.hold_delay.observe(waited.as_secs_f64());
+            if !released.settled {
+                self.gauges.held_in_vain.add(1);
+            }
+            self.judge_held(held, metadata.as_deref());
+        }
+    }
+
+    fn judge_held(&mut self, held: &HeldEvent, metadata: Option<&ContainerMetadata>) {
+        let views = held.views(&self.extractors, metadata);
+        let sources: Vec<&dyn FieldSource> =
+            views.iter().map(|view| view as &dyn FieldSource).collect();
+        self.matches.clear();
+        self.program.evaluate(
+            held.event_type,
+            held.class,
+            &sources,
+            &mut self.cache,
+            &mut self.matches,
+        );
+        let Some(passed) = sources.first() else {
+            return;
+        };
+        for index in &self.matches {
+            self.counters.count_match(index.0);
+            let resolved = held.resolved.as_deref();
             self.alerts
-                .send(alert(rule, &self.program, &passed, differs));
+                .send(alert(&self.program, *index, *passed, held.time, resolved));
         }
     }
 }
@@ -318,30 +480,37 @@ fn class_of(event: &Event<'_>) -> EventClass {
     }
 }
 
+/// The name of the file that was opened, if it is another one than the name that was passed says.
+fn resolved_name(fields: &EventFields<'_>, names_differ: bool) -> Option<String> {
+    let context = &fields.context;
+    (names_differ && matches!(context.event.payload, Payload::Open(_)))
+        .then(|| String::from_utf8_lossy(&context.names.kernel).into_owned())
+}
+
 /// What a match of a rule says.
 fn alert(
-    rule: &CompiledRule,
     program: &Program,
-    fields: &EventFields<'_>,
-    names_differ: bool,
+    index: RuleIndex,
+    fields: &dyn FieldSource,
+    time: u64,
+    resolved: Option<&str>,
 ) -> Alert {
+    let rule = program.rule(index);
     let value = |field: &crate::fields::FieldUse| {
         program.slot_of(field).and_then(|slot| fields.value(slot))
     };
     let (mut message, mut output_fields) = rule.output.render(&value);
-    let context = &fields.context;
-    if names_differ && matches!(context.event.payload, Payload::Open(_)) {
+    if let Some(resolved) = resolved {
         // The file that was opened is another one than its name says: that has to be seen.
-        let resolved = String::from_utf8_lossy(&context.names.kernel).into_owned();
         // A rule may print it itself.
         if !output_fields.contains_key(RESOLVED_NAME) {
             message.push_str(" resolved=");
-            message.push_str(&resolved);
+            message.push_str(resolved);
             output_fields.insert(RESOLVED_NAME.to_owned(), resolved.into());
         }
     }
     Alert {
-        time: context.clock.wall_ns(context.event.origin.time),
+        time,
         rule: Arc::clone(&rule.name),
         priority: rule.priority,
         source: Arc::clone(&rule.source),

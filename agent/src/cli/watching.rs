@@ -1,20 +1,23 @@
 //! The sensor and the matching thread, put together from the configuration.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::run::RunError;
 use super::wanted::{asks_for_names, wanted_by};
 use crate::alert::Dispatcher;
 use crate::config::Config;
+use crate::container::{Directory, DirectoryStats, MetadataTable};
 use crate::event::Pid;
 use crate::heap;
 use crate::http::Readiness;
 use crate::metrics::{
+    CONTAINER_DEADLINE, CONTAINER_HELD, CONTAINER_RUNTIME_ERRORS, CONTAINER_UNKNOWN, CONTAINERS,
     DROPS, EXECUTABLES_NOT_HASHED, HotCounter, Metrics, PROCESS_TABLE_DROPPED_TEXTS,
     PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES,
     RING_USED_BYTES, Sample, UNORDERED_RECORDS,
 };
-use crate::pipeline::{Pipeline, PipelineError, PipelineGauges};
+use crate::pipeline::{Pipeline, PipelineError, PipelineGauges, needs_container_metadata};
 use crate::rules::Program;
 use crate::sensor::{self, Reader, Sensor};
 use crate::state::{ExecutableHashes, ProcessTable, Users};
@@ -59,6 +62,11 @@ impl Watching {
         tracing::debug!("{known} processes were running");
         let gauges = Arc::new(PipelineGauges::default());
         export(metrics, &sensor, &reader, &gauges)?;
+        let containers = if needs_container_metadata(program) {
+            Some(ask_runtimes(config, metrics, &reader)?)
+        } else {
+            None
+        };
         let drops = sensor.drop_counters();
         let stop = reader.stop_handle();
         let mut users = Users::new(&config.host_root);
@@ -78,6 +86,9 @@ impl Watching {
             static_fields: config.static_fields.clone(),
             second_view: config.sensor.second_view,
             process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
+            containers,
+            hold_limits: config.containers.hold,
+            hold_delay: metrics.hold_delay(),
         };
         let guard = readiness.fail_on_drop();
         let thread = std::thread::Builder::new()
@@ -95,6 +106,30 @@ impl Watching {
             thread,
         })
     }
+}
+
+/// Starts asking the container runtimes, and exports what is counted there.
+fn ask_runtimes(
+    config: &Config,
+    metrics: &Metrics,
+    reader: &Reader,
+) -> Result<MetadataTable, RunError> {
+    let stats = Arc::new(DirectoryStats::default());
+    let wake = reader.wake_handle();
+    let directory = Directory::start(
+        &config.containers.sockets_below(&config.host_root),
+        &config.host_root,
+        Arc::clone(&stats),
+        Box::new(move || wake.wake()),
+    );
+    let errors = Arc::clone(&stats);
+    metrics.register(&CONTAINER_RUNTIME_ERRORS, move || {
+        vec![Sample::count([], errors.errors.load(Ordering::Relaxed))]
+    })?;
+    metrics.register(&CONTAINER_UNKNOWN, move || {
+        vec![Sample::count([], stats.unknown.load(Ordering::Relaxed))]
+    })?;
+    Ok(MetadataTable::new(directory))
 }
 
 /// Our process id in the initial pid namespace; `None` if nothing tells.
@@ -176,6 +211,9 @@ fn export(
     };
     metrics.register(&PROCESS_TABLE_ENTRIES, single(|gauges| &gauges.processes))?;
     metrics.register(&PROCESS_TABLE_EVICTIONS, single(|gauges| &gauges.evictions))?;
+    metrics.register(&CONTAINERS, single(|gauges| &gauges.containers))?;
+    metrics.register(&CONTAINER_HELD, single(|gauges| &gauges.held))?;
+    metrics.register(&CONTAINER_DEADLINE, single(|gauges| &gauges.held_in_vain))?;
     metrics.register(
         &EXECUTABLES_NOT_HASHED,
         single(|gauges| &gauges.missing_hashes),

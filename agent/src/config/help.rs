@@ -77,6 +77,47 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "Write alerts in blocks rather than at once",
     ),
     (
+        "container_engines",
+        "The runtimes that are asked what they know of containers",
+    ),
+    (
+        "container_engines.cri",
+        "containerd and CRI-O, as Kubernetes uses them",
+    ),
+    ("container_engines.cri.enabled", "Ask them"),
+    (
+        "container_engines.cri.sockets",
+        "Their sockets on the host; one that appears later is found",
+    ),
+    ("container_engines.docker", "Docker Engine"),
+    ("container_engines.docker.enabled", "Ask it"),
+    (
+        "container_engines.docker.sockets",
+        "Its sockets on the host",
+    ),
+    ("container_engines.podman", "Podman"),
+    ("container_engines.podman.enabled", "Ask it"),
+    (
+        "container_engines.podman.sockets",
+        "Its sockets on the host",
+    ),
+    (
+        "container_metadata",
+        "How events wait for the metadata of their container",
+    ),
+    (
+        "container_metadata.deadline_ms",
+        "Milliseconds that an event waits at most",
+    ),
+    (
+        "container_metadata.held_events",
+        "Events that wait at most; the container that waited longest is let go first",
+    ),
+    (
+        "container_metadata.held_bytes",
+        "Bytes that waiting events take at most",
+    ),
+    (
         "outputs_queue",
         "The queue of alerts in front of each output",
     ),

@@ -4,6 +4,7 @@
 //! that means the same in falco.yaml has the same name. What is not understood is an error: a
 //! security agent that silently ignores a setting does not do what its owner thinks.
 
+mod containers;
 mod document;
 mod error;
 mod falco;
@@ -14,6 +15,7 @@ mod rule_files;
 mod rule_settings;
 mod section;
 
+pub use containers::Containers;
 pub use document::Location;
 pub use error::{ConfigError, Problem};
 pub use key::{Key, KeyKind, keys};
@@ -68,6 +70,8 @@ pub struct Config {
     pub log_level: LogLevel,
     /// `sensor`: what is particular to our eBPF programs.
     pub sensor: Sensor,
+    /// `container_engines` and `container_metadata`.
+    pub containers: Containers,
     /// `process_table_size`: processes kept; the least recently used one makes room. Default
     /// 262144.
     pub process_table_size: NonZeroUsize,
@@ -313,6 +317,7 @@ impl Config {
             },
             log_level: top.value("log_level", LogLevel::default()),
             sensor: read_sensor(top.section("sensor")),
+            containers: Containers::read(&mut top),
             process_table_size: {
                 let entries = top.number("process_table_size", 262_144, 1024..=8_388_608);
                 size(entries).unwrap_or(NonZeroUsize::MIN)

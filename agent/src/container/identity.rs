@@ -103,6 +103,11 @@ impl ContainerIdentity {
         &self.full_id
     }
 
+    /// Whether a runtime made the id, so that no other container ever has the same.
+    pub fn is_generated(&self) -> bool {
+        is_generated_id(self.full_id.as_bytes())
+    }
+
     /// The container whose processes are in the cgroup of this path; `None` for the host's.
     ///
     /// A path without its leading slash (its start is unknown) can only show a container through a

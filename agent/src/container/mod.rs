@@ -2,12 +2,20 @@
 //!
 //! A container is known from its cgroup: the runtime names the cgroup after the container before
 //! the first process enters it, so the answer needs no runtime and no waiting. What the runtime
-//! knows besides (image, labels, pod) is found from the [`ContainerIdentity`].
+//! knows besides (image, labels, pod) is [`ContainerMetadata`]: asked for when the cgroup appears.
 
 mod cgroup;
 mod container_table;
+mod directory;
 mod identity;
+mod image;
+mod metadata;
+mod metadata_table;
+pub mod runtime;
 
 pub use cgroup::{CgroupHierarchies, CgroupMembership};
 pub use container_table::{ContainerTable, ContainerTableStats};
+pub use directory::{Description, Directory, DirectoryStats, WakeUp};
 pub use identity::{ContainerIdentity, Runtime};
+pub use metadata::{ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata};
+pub use metadata_table::{Known, MetadataTable};

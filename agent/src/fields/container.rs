@@ -1,6 +1,11 @@
-//! The `container.*` fields that the cgroup alone can answer.
+//! The `container.*` and `k8s.*` fields: from the cgroup, and from what the runtime knows.
 
-use super::{Context, Extractor, Value};
+use super::{Context, Extractor, FieldArgument, Value};
+use crate::container::{ContainerMetadata, Image, Labels, Mount, PodMetadata};
+use crate::rules::glob_matches;
+
+/// Computes a field from a container's metadata alone.
+pub type MetadataExtractor = for<'c> fn(&'c ContainerMetadata, &FieldArgument) -> Option<Value<'c>>;
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
@@ -12,6 +17,17 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
                 None => Value::text(HOST),
             })
         },
+        "container.type" => |context, _| {
+            Some(match &context.process.container {
+                Some(container) => Value::text(container.runtime.name().as_bytes()),
+                None => Value::text(HOST),
+            })
+        },
+        // As in Falco, a container is as old as the first process of its pid namespace.
+        "container.start_ts" => |context, _| start(context).map(Value::Uint),
+        "container.duration" => {
+            |context, _| Some(Value::Uint(context.time().saturating_sub(start(context)?)))
+        }
         // The runtime knows the name; the cgroup knows it only of the host.
         "container.name" => |context, _| {
             context
@@ -19,12 +35,6 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
                 .container
                 .is_none()
                 .then(|| Value::text(HOST))
-        },
-        "container.type" => |context, _| {
-            Some(match &context.process.container {
-                Some(container) => Value::text(container.runtime.name().as_bytes()),
-                None => Value::text(HOST),
-            })
         },
         "k8s.pod.uid" | "k8s.pod.id" => |context, _| {
             let container = context.process.container.as_ref()?;
@@ -37,6 +47,72 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
     })
 }
 
+/// How the field of this name is computed from the container's metadata; `None` for a field that
+/// does not depend on it. Where the metadata has no value, the field's [`extractor`] may have one.
+pub fn metadata_extractor(name: &str) -> Option<MetadataExtractor> {
+    Some(match name {
+        "container.name" => |container, _| text(container.name.as_deref()),
+        "container.image" => |container, _| text(container.image.reference.as_deref()),
+        "container.image.id" => |container, _| text(container.image.id.as_deref()),
+        "container.image.repository" => |container, _| text(container.image.repository.as_deref()),
+        "container.image.tag" => |container, _| text(container.image.tag.as_deref()),
+        "container.image.digest" => |container, _| text(container.image.digest.as_deref()),
+        "container.image.pinned" => |container, _| {
+            let Image {
+                reference, pinned, ..
+            } = &container.image;
+            reference.as_ref().map(|_| Value::Bool(*pinned))
+        },
+        "container.privileged" => |container, _| container.privileged.map(Value::Bool),
+        "container.mounts" => |container, _| {
+            let mounts: Vec<String> = container.mounts.iter().map(ToString::to_string).collect();
+            (!mounts.is_empty()).then(|| owned(mounts.join(",")))
+        },
+        "container.mount" => {
+            |container, at| Some(owned(mount(container, at, by_source)?.to_string()))
+        }
+        "container.mount.source" => {
+            |container, at| text(Some(&mount(container, at, by_destination)?.source))
+        }
+        "container.mount.dest" => {
+            |container, at| text(Some(&mount(container, at, by_source)?.destination))
+        }
+        "container.mount.mode" => {
+            |container, at| text(Some(&mount(container, at, by_source)?.mode))
+        }
+        "container.mount.rdwr" => |container, at| {
+            let writable = mount(container, at, by_source)?.writable;
+            text(Some(if writable { "true" } else { "false" }))
+        },
+        "container.mount.propagation" => {
+            |container, at| text(Some(&mount(container, at, by_source)?.propagation))
+        }
+        "container.ip" => |container, _| text(container.ip.as_deref()),
+        "container.host_pid" => |container, _| container.host_namespaces.pid.map(Value::Bool),
+        "container.host_network" => {
+            |container, _| container.host_namespaces.network.map(Value::Bool)
+        }
+        "container.host_ipc" => |container, _| container.host_namespaces.ipc.map(Value::Bool),
+        "container.label" => |container, key| label(&container.labels, key),
+        "container.labels" => |container, _| container.labels.shown().map(owned),
+        "container.cni.json" | "k8s.pod.cni.json" => {
+            |container, _| text(pod(container)?.network_json.as_deref())
+        }
+        "k8s.pod.name" => |container, _| text(pod(container)?.name.as_deref()),
+        "k8s.ns.name" => |container, _| text(pod(container)?.namespace.as_deref()),
+        "k8s.pod.uid" | "k8s.pod.id" => |container, _| text(pod(container)?.uid.as_deref()),
+        "k8s.pod.full_sandbox_id" => |container, _| text(pod(container)?.sandbox_id.as_deref()),
+        "k8s.pod.sandbox_id" => |container, _| {
+            let id = pod(container)?.sandbox_id.as_deref()?;
+            text(Some(id.get(..12).unwrap_or(id)))
+        },
+        "k8s.pod.label" => |container, key| label(&pod(container)?.labels, key),
+        "k8s.pod.labels" => |container, _| pod(container)?.labels.shown().map(owned),
+        "k8s.pod.ip" => |container, _| text(pod(container)?.ip.as_deref()),
+        _ => return None,
+    })
+}
+
 const HOST: &[u8] = b"host";
 
 /// The container's short id, or `host`.
@@ -44,5 +120,152 @@ pub(super) fn id<'c>(context: &Context<'c>) -> &'c [u8] {
     match &context.process.container {
         Some(container) => container.id().as_bytes(),
         None => HOST,
+    }
+}
+
+/// When the container began, ns since the epoch; `None` on the host.
+fn start(context: &Context<'_>) -> Option<u64> {
+    context.process.container.as_ref()?;
+    Some(context.clock.wall_ns(context.process.namespace_start?))
+}
+
+fn text(text: Option<&str>) -> Option<Value<'_>> {
+    text.map(|text| Value::text(text.as_bytes()))
+}
+
+fn owned(text: String) -> Value<'static> {
+    Value::Bytes(text.into_bytes().into())
+}
+
+fn pod(container: &ContainerMetadata) -> Option<&PodMetadata> {
+    container.pod.as_deref()
+}
+
+fn label<'c>(labels: &'c Labels, argument: &FieldArgument) -> Option<Value<'c>> {
+    match argument {
+        FieldArgument::Key(key) => text(labels.get(key)),
+        FieldArgument::None | FieldArgument::Index(_) => None,
+    }
+}
+
+fn by_source(mount: &Mount) -> &str {
+    &mount.source
+}
+
+fn by_destination(mount: &Mount) -> &str {
+    &mount.destination
+}
+
+/// The mount at a position, or the first one whose path matches a pattern.
+fn mount<'c>(
+    container: &'c ContainerMetadata,
+    argument: &FieldArgument,
+    path: fn(&Mount) -> &str,
+) -> Option<&'c Mount> {
+    match argument {
+        FieldArgument::None => None,
+        FieldArgument::Index(index) => container.mounts.get(usize::try_from(*index).ok()?),
+        FieldArgument::Key(pattern) => container
+            .mounts
+            .iter()
+            .find(|mount| glob_matches(pattern.as_bytes(), path(mount).as_bytes())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container() -> ContainerMetadata {
+        let mount = |source: &str, destination: &str, writable| Mount {
+            source: source.into(),
+            destination: destination.into(),
+            writable,
+            propagation: "rprivate".into(),
+            ..Mount::default()
+        };
+        ContainerMetadata {
+            name: Some("web".into()),
+            image: Image::new("reg:5000/app:2", "sha256:12", &[]),
+            privileged: Some(true),
+            mounts: [
+                mount("/proc", "/host/proc", false),
+                mount("/var/run/docker.sock", "/sock", true),
+            ]
+            .into(),
+            labels: Labels::new([("a.b".to_owned(), "1".to_owned())]),
+            pod: Some(Box::new(PodMetadata {
+                name: Some("web-0".into()),
+                namespace: Some("shop".into()),
+                sandbox_id: Some("0123456789abcdef".into()),
+                ..PodMetadata::default()
+            })),
+            ..ContainerMetadata::default()
+        }
+    }
+
+    #[test]
+    fn fields_of_metadata() {
+        let key = |key: &str| FieldArgument::Key(key.to_owned());
+        let none = FieldArgument::None;
+        let container = container();
+        for (name, argument, expected) in [
+            ("container.name", none.clone(), Some("web")),
+            ("container.image", none.clone(), Some("reg:5000/app:2")),
+            (
+                "container.image.repository",
+                none.clone(),
+                Some("reg:5000/app"),
+            ),
+            ("container.image.tag", none.clone(), Some("2")),
+            ("container.image.id", none.clone(), Some("12")),
+            ("container.image.digest", none.clone(), None),
+            (
+                "container.mounts",
+                none.clone(),
+                Some("/proc:/host/proc::false:rprivate,/var/run/docker.sock:/sock::true:rprivate"),
+            ),
+            ("container.mount.dest", key("/proc*"), Some("/host/proc")),
+            ("container.mount.dest", key("/etc"), None),
+            (
+                "container.mount.source",
+                key("/sock"),
+                Some("/var/run/docker.sock"),
+            ),
+            (
+                "container.mount.source",
+                FieldArgument::Index(0),
+                Some("/proc"),
+            ),
+            ("container.mount.source", FieldArgument::Index(9), None),
+            ("container.mount.rdwr", key("/proc"), Some("false")),
+            (
+                "container.mount",
+                FieldArgument::Index(0),
+                Some("/proc:/host/proc::false:rprivate"),
+            ),
+            ("container.label", key("a.b"), Some("1")),
+            ("container.labels", none.clone(), Some("a.b:1")),
+            ("k8s.pod.name", none.clone(), Some("web-0")),
+            ("k8s.ns.name", none.clone(), Some("shop")),
+            ("k8s.pod.sandbox_id", none.clone(), Some("0123456789ab")),
+            (
+                "k8s.pod.full_sandbox_id",
+                none.clone(),
+                Some("0123456789abcdef"),
+            ),
+            ("k8s.pod.label", key("x"), None),
+        ] {
+            let value = metadata_extractor(name).unwrap()(&container, &argument);
+            assert_eq!(value, text(expected), "{name}");
+        }
+        for (name, expected) in [
+            ("container.privileged", Some(true)),
+            ("container.image.pinned", Some(false)),
+            ("container.host_pid", None),
+        ] {
+            let value = metadata_extractor(name).unwrap()(&container, &none);
+            assert_eq!(value, expected.map(Value::Bool), "{name}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::container::{MetadataExtractor, metadata_extractor};
 use super::{FieldArgument, FieldSource, FieldUse, Value};
+use crate::container::ContainerMetadata;
 use crate::event::{BootTime, Event, Origin};
 use crate::state::{BootClock, ExecutableHashes, Names, Process, ProcessTable, Users};
 
@@ -57,6 +59,8 @@ pub struct Context<'c> {
     pub hostname: &'c str,
     /// Constants of the configuration: the fields `static.NAME`.
     pub static_fields: &'c BTreeMap<String, String>,
+    /// What is known of the container that the process is in.
+    pub container: Option<&'c ContainerMetadata>,
     /// The names of the file that was opened.
     pub names: &'c FileNames,
     /// Which of them counts.
@@ -71,6 +75,11 @@ impl<'c> Context<'c> {
 
     /// Wall-clock time of the event, ns since the epoch.
     pub(super) fn time(&self) -> u64 {
+        self.time_ns()
+    }
+
+    /// The same, for others.
+    pub fn time_ns(&self) -> u64 {
         self.clock.wall_ns(self.event.origin.time)
     }
 
@@ -94,13 +103,57 @@ pub type Extractor = for<'c> fn(&Context<'c>, &FieldArgument) -> Option<Value<'c
 
 /// How to compute the fields of a compiled rule set, by slot.
 #[derive(Debug, Default)]
-pub struct Extractors(Vec<(Option<Extractor>, FieldArgument)>);
+pub struct Extractors(Vec<Slot>);
+
+#[derive(Debug)]
+struct Slot {
+    extractor: Option<Extractor>,
+    /// Asked first.
+    of_container: Option<MetadataExtractor>,
+    argument: FieldArgument,
+}
 
 impl Extractors {
     /// For these fields, in the order of their slots.
     pub fn new(fields: &[FieldUse]) -> Self {
-        let find = |field: &FieldUse| (super::extractor(field.name), field.argument.clone());
+        let find = |field: &FieldUse| Slot {
+            extractor: super::extractor(field.name),
+            of_container: metadata_extractor(field.name),
+            argument: field.argument.clone(),
+        };
         Self(fields.iter().map(find).collect())
+    }
+
+    /// How many slots there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the field in this slot depends on a container's metadata.
+    pub fn is_of_container(&self, slot: usize) -> bool {
+        self.0
+            .get(slot)
+            .is_some_and(|slot| slot.of_container.is_some())
+    }
+
+    /// Whether any field does.
+    pub fn any_of_container(&self) -> bool {
+        self.0.iter().any(|slot| slot.of_container.is_some())
+    }
+
+    /// The value that a container's metadata gives to the field in this slot.
+    pub fn of_container<'c>(
+        &self,
+        slot: usize,
+        container: &'c ContainerMetadata,
+    ) -> Option<Value<'c>> {
+        let slot = self.0.get(slot)?;
+        slot.of_container?(container, &slot.argument)
     }
 }
 
@@ -115,7 +168,8 @@ pub struct EventFields<'c> {
 
 impl FieldSource for EventFields<'_> {
     fn value(&self, slot: usize) -> Option<Value<'_>> {
-        let (extractor, argument) = self.extractors.0.get(slot)?;
-        (*extractor)?(&self.context, argument)
+        let found = self.extractors.0.get(slot)?;
+        let of_container = || self.extractors.of_container(slot, self.context.container?);
+        of_container().or_else(|| found.extractor?(&self.context, &found.argument))
     }
 }

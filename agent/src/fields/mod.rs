@@ -26,6 +26,7 @@ mod tests;
 mod user;
 mod value;
 
+pub use container::{MetadataExtractor, metadata_extractor};
 pub use context::{Context, EventFields, EventTimes, Extractor, Extractors, FileNames, View};
 pub(crate) use errno::errno_name;
 pub use fd::file_names;

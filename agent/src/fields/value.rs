@@ -31,6 +31,19 @@ impl<'e> Value<'e> {
     pub fn text(bytes: &'e [u8]) -> Self {
         Self::Bytes(Cow::Borrowed(bytes))
     }
+
+    /// The same, on its own.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Self::Int(number) => Value::Int(number),
+            Self::Uint(number) => Value::Uint(number),
+            Self::Double(number) => Value::Double(number),
+            Self::Bool(truth) => Value::Bool(truth),
+            Self::Ip(address) => Value::Ip(address),
+            Self::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
+        }
+    }
 }
 
 /// The argument of a field: `proc.aname[2]`, `proc.env[HOME]`, `evt.arg.flags`.

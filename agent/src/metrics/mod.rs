@@ -10,6 +10,7 @@ mod sampled;
 
 pub use hot::{HotCounter, HotCounters};
 pub use sampled::{
+    CONTAINER_DEADLINE, CONTAINER_HELD, CONTAINER_RUNTIME_ERRORS, CONTAINER_UNKNOWN, CONTAINERS,
     DROPS, EXECUTABLES_NOT_HASHED, Family, Kind, PROCESS_TABLE_DROPPED_TEXTS,
     PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES,
     RING_USED_BYTES, Sample, UNORDERED_RECORDS,
@@ -57,6 +58,7 @@ pub struct Metrics {
     hot: Arc<HotCounters>,
     alerts_dropped: IntCounterVec,
     latency: HistogramVec,
+    hold_delay: Histogram,
 }
 
 /// One sink's counters.
@@ -92,12 +94,21 @@ impl Metrics {
             &["sink"],
         )?;
         registry.register(Box::new(alerts_dropped.clone()))?;
+        let hold_delay = Histogram::with_opts(
+            HistogramOpts::new(
+                "peregrine_container_metadata_wait_seconds",
+                "How long events waited for the metadata of their container.",
+            )
+            .buckets(LATENCY_BUCKETS.to_vec()),
+        )?;
+        registry.register(Box::new(hold_delay.clone()))?;
         registry.register(Box::new(latency.clone()))?;
         let metrics = Self {
             registry,
             hot,
             alerts_dropped,
             latency,
+            hold_delay,
         };
         metrics.register_rules(rules)?;
         metrics.register_events()?;
@@ -109,6 +120,11 @@ impl Metrics {
     /// The counters that the matching thread writes.
     pub fn hot(&self) -> Arc<HotCounters> {
         Arc::clone(&self.hot)
+    }
+
+    /// How long events waited for the metadata of their container, in seconds.
+    pub fn hold_delay(&self) -> Histogram {
+        self.hold_delay.clone()
     }
 
     /// The counters of one sink, all exported from now on, at 0 until something happens.

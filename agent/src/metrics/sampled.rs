@@ -79,6 +79,46 @@ pub const EXECUTABLES_NOT_HASHED: Family = Family {
     labels: &[],
 };
 
+/// Containers remembered.
+pub const CONTAINERS: Family = Family {
+    name: "peregrine_containers",
+    help: "Containers whose metadata is remembered or asked for.",
+    kind: Kind::Gauge,
+    labels: &[],
+};
+
+/// Events that waited.
+pub const CONTAINER_HELD: Family = Family {
+    name: "peregrine_container_metadata_held_total",
+    help: "Events that waited for the metadata of their container.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
+/// Events that waited in vain.
+pub const CONTAINER_DEADLINE: Family = Family {
+    name: "peregrine_container_metadata_deadline_total",
+    help: "Events matched with the metadata there was: the deadline passed, or too many waited.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
+/// Questions that failed.
+pub const CONTAINER_RUNTIME_ERRORS: Family = Family {
+    name: "peregrine_container_runtime_errors_total",
+    help: "Questions to a container runtime that it did not answer, or not well.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
+/// Containers that nobody knew.
+pub const CONTAINER_UNKNOWN: Family = Family {
+    name: "peregrine_container_metadata_unknown_total",
+    help: "Containers that no runtime knew and no bundle was found of.",
+    kind: Kind::Counter,
+    labels: &[],
+};
+
 /// Metrics of one name.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {

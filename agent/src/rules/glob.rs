@@ -2,7 +2,7 @@
 
 /// Whether the whole text matches the pattern. `*` any text, `?` any byte, `[...]` one of a set or a
 /// range (`!` or `^` in front negates), backslash takes the next byte literally.
-pub(super) fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut position) = (0, 0);
     // Where the last star was, and how much of the text it has taken.
     let mut star: Option<(usize, usize)> = None;

@@ -53,6 +53,7 @@ pub use ast::{
 };
 pub use comparison::{CompiledComparison, NotComparable};
 pub use event_types::EventTypes;
+pub(crate) use glob::glob_matches;
 pub use knowledge::EventClass;
 pub use lexer::SyntaxError;
 pub use loader::{RuleSource, load, load_with};

@@ -27,7 +27,7 @@ pub use kernel::{Kernel, KernelError};
 pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
-pub use ring::{Reader, RingUsage, StopHandle, Wake};
+pub use ring::{Reader, RingUsage, StopHandle, Wake, WakeHandle};
 pub use tracefs::TracefsError;
 
 use crate::event::Pid;

@@ -51,6 +51,21 @@ impl StopHandle {
     }
 }
 
+/// Makes the reader return from its waiting, from another thread.
+#[derive(Clone, Debug)]
+pub struct WakeHandle(Arc<OwnedFd>);
+
+impl WakeHandle {
+    /// Makes [`Reader::wait`] return [`Wake::Look`] once.
+    pub fn wake(&self) -> io::Result<()> {
+        match rustix::io::write(&*self.0, &1_u64.to_ne_bytes()) {
+            // A counter that is full wakes as well.
+            Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 /// Why [`Reader::wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -120,6 +135,7 @@ pub struct Reader {
     asleep: Array<MapData, u32>,
     stop: Arc<OwnedFd>,
     exec_at_once: bool,
+    wake: Arc<OwnedFd>,
     last_record: Instant,
     merge: Merge,
 }
@@ -133,14 +149,17 @@ impl Reader {
             map: names::READER_ASLEEP,
             source,
         })?;
-        let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| SensorError::Reader(error.into()))?;
+        let descriptor = || {
+            eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+                .map_err(|error| SensorError::Reader(error.into()))
+        };
         Ok(Self {
             process: Head::new(programs, names::PROCESS_RING, options.process_ring_bytes)?,
             event: Head::new(programs, names::EVENT_RING, options.event_ring_bytes)?,
             asleep,
-            stop: Arc::new(stop),
+            stop: Arc::new(descriptor()?),
             exec_at_once: options.wanted.exec_at_once,
+            wake: Arc::new(descriptor()?),
             last_record: Instant::now(),
             merge: Merge::default(),
         })
@@ -149,6 +168,11 @@ impl Reader {
     /// What ends [`Self::wait`].
     pub fn stop_handle(&self) -> StopHandle {
         StopHandle(Arc::clone(&self.stop))
+    }
+
+    /// What makes [`Self::wait`] return early.
+    pub fn wake_handle(&self) -> WakeHandle {
+        WakeHandle(Arc::clone(&self.wake))
     }
 
     /// Whether somebody asked to stop.
@@ -212,7 +236,10 @@ impl Reader {
     }
 
     fn poll(&self, rings: bool, timeout: Duration) -> io::Result<Wake> {
-        let mut watched = vec![PollFd::new(&*self.stop, PollFlags::IN)];
+        let mut watched = vec![
+            PollFd::new(&*self.stop, PollFlags::IN),
+            PollFd::new(&*self.wake, PollFlags::IN),
+        ];
         if rings {
             for head in [&self.process, &self.event] {
                 // SAFETY: the ring owns the descriptor and outlives this call.
@@ -230,6 +257,14 @@ impl Reader {
             Err(error) => return Err(error.into()),
         }
         let stop = watched[0].revents().contains(PollFlags::IN);
+        if watched[1].revents().contains(PollFlags::IN) {
+            let mut count = [0; 8];
+            match rustix::io::read(&*self.wake, &mut count) {
+                // Somebody else cannot have read it, but that would be no harm.
+                Ok(_) | Err(rustix::io::Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         Ok(if stop { Wake::Stop } else { Wake::Look })
     }
 }

@@ -50,6 +50,11 @@ pub(super) const FIELDS: &[FieldDef] = &[
     .suggested(),
     field("container.image.tag", Text, "tag of the image").suggested(),
     field("container.image.digest", Text, "digest of the image"),
+    field(
+        "container.image.pinned",
+        Bool,
+        "the image was named by its digest",
+    ),
     field("container.healthcheck", Text, "no longer has a value").deprecated(),
     field("container.liveness_probe", Text, "no longer has a value").deprecated(),
     field("container.readiness_probe", Text, "no longer has a value").deprecated(),

@@ -262,6 +262,7 @@ impl Scene {
         let mut names = FileNames::default();
         file_names(event, &mut names);
         let context = Context {
+            container: None,
             event,
             number: 7,
             times: EventTimes {

@@ -1,0 +1,342 @@
+//! Asks the runtimes for what they know of containers, beside the matching thread.
+//!
+//! Every client is asked at once, each with a bound of its own on open requests: one that hangs holds
+//! up nobody else. A runtime may not know a container yet whose cgroup exists (a pod's sandbox is
+//! registered after its start), so the question is repeated for a while.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::runtime::{Bundles, RuntimeClient, RuntimeError, Socket, describe};
+use super::{ContainerIdentity, ContainerMetadata, Runtime};
+
+/// Questions and answers under way; more are dropped, and asked again at the container's next event.
+const QUEUE: usize = 8192;
+/// Requests at once to one runtime.
+const REQUESTS: usize = 8;
+/// How long after its cgroup appeared a container is asked for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The waits between questions: from the first to the longest, each twice the one before.
+const WAITS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// How often is said that a runtime does not answer well.
+const COMPLAINTS: Duration = Duration::from_mins(1);
+
+/// What was found out about a container.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// Which one.
+    pub identity: Arc<ContainerIdentity>,
+    /// What is known; `None` if nothing is.
+    pub metadata: Option<Arc<ContainerMetadata>>,
+    /// Nothing more will come.
+    pub is_final: bool,
+}
+
+/// Counts of a [`Directory`], all since the start.
+#[derive(Debug, Default)]
+pub struct DirectoryStats {
+    /// Questions to runtimes that failed.
+    pub errors: AtomicU64,
+    /// Containers that no runtime knew.
+    pub unknown: AtomicU64,
+}
+
+/// The matching thread's end: asks, and takes answers, without ever waiting.
+#[derive(Debug)]
+pub struct Directory {
+    questions: mpsc::Sender<Arc<ContainerIdentity>>,
+    answers: mpsc::Receiver<Description>,
+}
+
+/// Wakes whoever takes the answers.
+pub type WakeUp = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+impl Directory {
+    /// Starts the asking side on the current tokio runtime. It ends with this end.
+    pub fn start(
+        sockets: &[Socket],
+        host_root: &Path,
+        stats: Arc<DirectoryStats>,
+        wake_up: WakeUp,
+    ) -> Self {
+        let (questions, asked) = mpsc::channel(QUEUE);
+        let (told, answers) = mpsc::channel(QUEUE);
+        let clients = sockets.iter().map(|socket| Client::new(socket.client()));
+        let asker = Arc::new(Asker {
+            clients: clients.map(Arc::new).collect(),
+            bundles: Bundles::new(host_root),
+            stats,
+            told,
+            wake_up,
+        });
+        tokio::spawn(asker.run(asked));
+        Self { questions, answers }
+    }
+
+    /// Asks for a container; false if too many questions are waiting.
+    pub fn ask(&self, identity: &Arc<ContainerIdentity>) -> bool {
+        self.questions.try_send(Arc::clone(identity)).is_ok()
+    }
+
+    /// The next answer, if one is there.
+    pub fn answer(&mut self) -> Option<Description> {
+        self.answers.try_recv().ok()
+    }
+
+    /// Both ends of a directory that nobody answers but the caller.
+    #[cfg(test)]
+    pub(crate) fn manual() -> (
+        Self,
+        mpsc::Receiver<Arc<ContainerIdentity>>,
+        mpsc::Sender<Description>,
+    ) {
+        let (questions, asked) = mpsc::channel(QUEUE);
+        let (told, answers) = mpsc::channel(QUEUE);
+        (Self { questions, answers }, asked, told)
+    }
+}
+
+struct Client {
+    runtime: Box<dyn RuntimeClient>,
+    requests: Semaphore,
+    last_complaint: Mutex<Option<Instant>>,
+}
+
+impl Client {
+    fn new(runtime: Box<dyn RuntimeClient>) -> Self {
+        Self {
+            runtime,
+            requests: Semaphore::new(REQUESTS),
+            last_complaint: Mutex::new(None),
+        }
+    }
+
+    async fn describe(&self, id: &str) -> Result<Option<ContainerMetadata>, RuntimeError> {
+        // The semaphore is never closed; if it were, the bound would be gone and nothing else.
+        let _permit = self.requests.acquire().await;
+        describe(&*self.runtime, id).await
+    }
+
+    async fn complain(&self, error: &RuntimeError) {
+        let mut last = self.last_complaint.lock().await;
+        if last.is_none_or(|last| last.elapsed() >= COMPLAINTS) {
+            *last = Some(Instant::now());
+            tracing::warn!(
+                socket = %self.runtime.socket().display(),
+                "a container runtime does not answer well: {error}"
+            );
+        }
+    }
+}
+
+struct Asker {
+    clients: Vec<Arc<Client>>,
+    bundles: Bundles,
+    stats: Arc<DirectoryStats>,
+    told: mpsc::Sender<Description>,
+    wake_up: WakeUp,
+}
+
+impl Asker {
+    async fn run(self: Arc<Self>, mut asked: mpsc::Receiver<Arc<ContainerIdentity>>) {
+        let open = Arc::new(Semaphore::new(QUEUE));
+        while let Some(identity) = asked.recv().await {
+            let Ok(permit) = Arc::clone(&open).acquire_owned().await else {
+                return;
+            };
+            let asker = Arc::clone(&self);
+            tokio::spawn(async move {
+                asker.find_out(identity).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn find_out(&self, identity: Arc<ContainerIdentity>) {
+        let started = tokio::time::Instant::now();
+        let (mut wait, longest) = WAITS;
+        let mut bundle = None;
+        loop {
+            if bundle.is_none() {
+                bundle = self.bundle_of(&identity).await;
+                if let Some(found) = &bundle {
+                    // It is what there is, should the deadline pass.
+                    self.tell(&identity, Some(found.clone()), false).await;
+                }
+            }
+            let clients = self.present();
+            let nobody = clients.is_empty();
+            if let Some(mut found) = self.ask_all(clients, &identity).await {
+                if let Some(bundle) = bundle {
+                    found.complete_from(bundle);
+                }
+                return self.tell(&identity, Some(found), true).await;
+            }
+            // With nobody to ask, or nobody who would know, a bundle is all there will ever be.
+            let alone = bundle
+                .as_ref()
+                .is_some_and(|bundle| nobody || is_unmanaged(&identity, bundle));
+            if alone || started.elapsed() >= PATIENCE {
+                if bundle.is_none() {
+                    self.stats.unknown.fetch_add(1, Ordering::Relaxed);
+                }
+                return self.tell(&identity, bundle, true).await;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(longest);
+        }
+    }
+
+    async fn bundle_of(&self, identity: &Arc<ContainerIdentity>) -> Option<ContainerMetadata> {
+        let bundles = self.bundles.clone();
+        let identity = Arc::clone(identity);
+        let read = tokio::task::spawn_blocking(move || bundles.describe(identity.full_id()));
+        // An error would be a panic, which has been printed where it was.
+        read.await.ok().flatten()
+    }
+
+    /// The clients whose socket is there now.
+    fn present(&self) -> Vec<Arc<Client>> {
+        let exists = |client: &&Arc<Client>| client.runtime.socket().exists();
+        self.clients.iter().filter(exists).cloned().collect()
+    }
+
+    /// The first answer of those that know the container.
+    async fn ask_all(
+        &self,
+        clients: Vec<Arc<Client>>,
+        identity: &Arc<ContainerIdentity>,
+    ) -> Option<ContainerMetadata> {
+        let mut answers = JoinSet::new();
+        for client in clients {
+            let identity = Arc::clone(identity);
+            answers.spawn(async move {
+                let answer = client.describe(identity.full_id()).await;
+                if let Err(error) = &answer {
+                    client.complain(error).await;
+                }
+                (client.runtime.is_likely(identity.runtime), answer)
+            });
+        }
+        // One that knows a container by its id is right; of two, the one that made it knows more.
+        let mut second_best = None;
+        while let Some(answer) = answers.join_next().await {
+            match answer {
+                Ok((true, Ok(Some(found)))) => return Some(found),
+                Ok((false, Ok(Some(found)))) if second_best.is_none() => second_best = Some(found),
+                Ok((_, Ok(_))) => {}
+                Ok((_, Err(_))) | Err(_) => {
+                    self.stats.errors.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        second_best
+    }
+
+    async fn tell(
+        &self,
+        identity: &Arc<ContainerIdentity>,
+        metadata: Option<ContainerMetadata>,
+        is_final: bool,
+    ) {
+        let description = Description {
+            identity: Arc::clone(identity),
+            metadata: metadata.map(Arc::new),
+            is_final,
+        };
+        // Without the other end there is nobody to tell.
+        if self.told.send(description).await.is_ok()
+            && let Err(error) = (self.wake_up)()
+        {
+            tracing::warn!(%error, "cannot wake the matching thread");
+        }
+    }
+}
+
+/// Whether no runtime with an interface of ours made this container: it was started by runc itself,
+/// or through containerd's own interface, for each container of a pod has the pod in its bundle.
+fn is_unmanaged(identity: &ContainerIdentity, bundle: &ContainerMetadata) -> bool {
+    matches!(identity.runtime, Runtime::Unknown | Runtime::Containerd) && bundle.pod.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::runtime::Protocol;
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
+    const ID: &str = "3f1c0a5be2d94c7786a1b0c9d8e7f60514233241506f7e8d9cabbac9d8e7f601";
+
+    fn identity() -> Arc<ContainerIdentity> {
+        let path = format!("/docker/{ID}");
+        Arc::new(ContainerIdentity::from_cgroup_path(path.as_bytes()).unwrap())
+    }
+
+    fn start(root: &tempfile::TempDir, sockets: &[(Protocol, &str)]) -> Directory {
+        let sockets: Vec<Socket> = sockets
+            .iter()
+            .map(|(protocol, name)| Socket {
+                protocol: *protocol,
+                path: root.path().join(name),
+            })
+            .collect();
+        let nobody = Box::new(|| Ok(()));
+        Directory::start(&sockets, root.path(), Arc::default(), nobody)
+    }
+
+    fn engine(root: &tempfile::TempDir, name: &str) {
+        let listener = UnixListener::bind(root.path().join(name)).unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let body = r#"{"Name": "/web"}"#;
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+    }
+
+    #[tokio::test]
+    async fn a_runtime_that_hangs_holds_up_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let _hangs = UnixListener::bind(root.path().join("hangs")).unwrap();
+        engine(&root, "works");
+        let sockets = [(Protocol::Cri, "hangs"), (Protocol::Docker, "works")];
+        let mut directory = start(&root, &sockets);
+        assert!(directory.ask(&identity()));
+        let answer = directory.answers.recv().await.unwrap();
+        assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
+        assert!(answer.is_final);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_container_that_nobody_knows_is_said_to_be_unknown() {
+        let root = tempfile::tempdir().unwrap();
+        let mut directory = start(&root, &[(Protocol::Docker, "absent")]);
+        assert!(directory.ask(&identity()));
+        let answer = directory.answers.recv().await.unwrap();
+        assert!(answer.metadata.is_none() && answer.is_final);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_appears_later_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let mut directory = start(&root, &[(Protocol::Docker, "later")]);
+        assert!(directory.ask(&identity()));
+        tokio::task::yield_now().await;
+        engine(&root, "later");
+        let answer = directory.answers.recv().await.unwrap();
+        assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
+    }
+}
