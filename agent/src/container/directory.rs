@@ -20,8 +20,12 @@ use super::{ContainerIdentity, ContainerMetadata, Runtime};
 const QUEUE: usize = 8192;
 /// Requests at once to one runtime.
 const REQUESTS: usize = 8;
-/// How long after its cgroup appeared a container is asked for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a container is asked for: while a runtime does not answer, ...
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// ... while all answer that they do not know it, which is true for a moment of one that they are making, ...
+const UNKNOWN: Duration = Duration::from_millis(500);
+/// ... and while there is nobody to ask: its bundle may not be written yet.
+const NOBODY: Duration = Duration::from_millis(100);
 /// The waits between questions: from the first to the longest, each twice the one before.
 const WAITS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 /// How often is said that a runtime does not answer well.
@@ -135,6 +139,15 @@ impl Client {
     }
 }
 
+/// What all clients together say of a container.
+enum Answer {
+    Found(Box<ContainerMetadata>),
+    /// None of them knows it.
+    Unknown,
+    /// Those that answer do not know it.
+    Failed,
+}
+
 struct Asker {
     clients: Vec<Arc<Client>>,
     bundles: Bundles,
@@ -172,17 +185,22 @@ impl Asker {
             }
             let clients = self.present();
             let nobody = clients.is_empty();
-            if let Some(mut found) = self.ask_all(clients, &identity).await {
-                if let Some(bundle) = bundle {
-                    found.complete_from(bundle);
+            let patience = match self.ask_all(clients, &identity).await {
+                Answer::Found(mut found) => {
+                    if let Some(bundle) = bundle {
+                        found.complete_from(bundle);
+                    }
+                    return self.tell(&identity, Some(*found), true).await;
                 }
-                return self.tell(&identity, Some(found), true).await;
-            }
+                Answer::Unknown if nobody => NOBODY,
+                Answer::Unknown => UNKNOWN,
+                Answer::Failed => UNANSWERED,
+            };
             // With nobody to ask, or nobody who would know, a bundle is all there will ever be.
             let alone = bundle
                 .as_ref()
                 .is_some_and(|bundle| nobody || is_unmanaged(&identity, bundle));
-            if alone || started.elapsed() >= PATIENCE {
+            if alone || started.elapsed() >= patience {
                 if bundle.is_none() {
                     self.stats.unknown.fetch_add(1, Ordering::Relaxed);
                 }
@@ -212,7 +230,7 @@ impl Asker {
         &self,
         clients: Vec<Arc<Client>>,
         identity: &Arc<ContainerIdentity>,
-    ) -> Option<ContainerMetadata> {
+    ) -> Answer {
         let mut answers = JoinSet::new();
         for client in clients {
             let identity = Arc::clone(identity);
@@ -226,17 +244,23 @@ impl Asker {
         }
         // One that knows a container by its id is right; of two, the one that made it knows more.
         let mut second_best = None;
+        let mut failed = false;
         while let Some(answer) = answers.join_next().await {
             match answer {
-                Ok((true, Ok(Some(found)))) => return Some(found),
+                Ok((true, Ok(Some(found)))) => return Answer::Found(Box::new(found)),
                 Ok((false, Ok(Some(found)))) if second_best.is_none() => second_best = Some(found),
                 Ok((_, Ok(_))) => {}
                 Ok((_, Err(_))) | Err(_) => {
                     self.stats.errors.fetch_add(1, Ordering::Relaxed);
+                    failed = true;
                 }
             }
         }
-        second_best
+        match second_best {
+            Some(found) => Answer::Found(Box::new(found)),
+            None if failed => Answer::Failed,
+            None => Answer::Unknown,
+        }
     }
 
     async fn tell(
