@@ -15,7 +15,7 @@ use aya_ebpf::maps::Array;
 use aya_ebpf::programs::TracePointContext;
 
 use crate::descriptor::{descriptor_sections, file_of};
-use crate::kernel::{Typed, current_task, offset, setting, user_registers};
+use crate::kernel::{Abi, Arguments, Typed, current_task, setting};
 use crate::open::{SYSCALL_NUMBER, SYSCALL_RESULT, syscall_result};
 use crate::output::count_drop;
 use crate::path::{KernelPath, path_section};
@@ -43,16 +43,30 @@ const MESSAGE_LENGTH: u64 = 56;
 /// Arguments, strings and memory.
 #[tracepoint(category = "syscalls", name = "sys_exit_plain")]
 pub(crate) fn sys_exit_plain(context: TracePointContext) -> u32 {
-    if let Some(call) = Call::seen(&context) {
-        call.submit();
-    }
-    0
+    let (number, result) = number_and_result(&context);
+    plain(number, result, Abi::Native)
 }
 
 /// Paths besides.
 #[tracepoint(category = "syscalls", name = "sys_exit_path")]
 pub(crate) fn sys_exit_path(context: TracePointContext) -> u32 {
-    let Some(call) = Call::seen(&context) else {
+    let (number, result) = number_and_result(&context);
+    with_paths(number, result, Abi::Native)
+}
+
+/// The exit of a call without paths and descriptors, by whatever ABI.
+#[inline(always)]
+pub(crate) fn plain(number: u32, result: i64, abi: Abi) -> u32 {
+    if let Some(call) = Call::begin(result, number, abi) {
+        call.submit();
+    }
+    0
+}
+
+/// The exit of a call with paths, by whatever ABI.
+#[inline(always)]
+pub(crate) fn with_paths(number: u32, result: i64, abi: Abi) -> u32 {
+    let Some(call) = Call::begin(result, number, abi) else {
         return 0;
     };
     call.path(call.capture.paths[0], SectionTag::Path, SectionTag::Base);
@@ -67,11 +81,24 @@ pub(crate) fn sys_exit_path(context: TracePointContext) -> u32 {
 /// A descriptor, data and a socket address besides.
 #[tracepoint(category = "syscalls", name = "sys_exit_descriptor")]
 pub(crate) fn sys_exit_descriptor(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT).cast_unsigned();
-    let number = syscall_result(&context, SYSCALL_NUMBER).cast_unsigned();
+    let (number, result) = number_and_result(&context);
+    with_descriptor(number, result, Abi::Native)
+}
+
+/// What the tracepoint of a system call's exit tells.
+#[inline(always)]
+fn number_and_result(context: &TracePointContext) -> (u32, i64) {
+    let number = syscall_result(context, SYSCALL_NUMBER) as u32;
+    (number, syscall_result(context, SYSCALL_RESULT))
+}
+
+/// The exit of a call with a descriptor, by whatever ABI.
+#[inline(always)]
+pub(crate) fn with_descriptor(number: u32, result: i64, abi: Abi) -> u32 {
+    let foreign = u64::from(abi == Abi::Foreign);
     let mut message = 0;
     while message < MAX_MESSAGES {
-        if record_message(result, number, message) == 0 {
+        if record_message(result.cast_unsigned(), u64::from(number), message, foreign) == 0 {
             return 0;
         }
         message += 1;
@@ -87,8 +114,18 @@ pub(crate) fn sys_exit_descriptor(context: TracePointContext) -> u32 {
 /// [`crate::path::walk`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn record_message(result: u64, number: u64, message: u64) -> u64 {
-    let Some(call) = Call::begin(result.cast_signed(), number as u32) else {
+pub(crate) extern "C" fn record_message(
+    result: u64,
+    number: u64,
+    message: u64,
+    foreign: u64,
+) -> u64 {
+    let abi = if foreign == 0 {
+        Abi::Native
+    } else {
+        Abi::Foreign
+    };
+    let Some(call) = Call::begin(result.cast_signed(), number as u32, abi) else {
         return 0;
     };
     let capture = call.capture;
@@ -118,22 +155,17 @@ pub(crate) extern "C" fn record_message(result: u64, number: u64, message: u64) 
 #[derive(Clone, Copy)]
 struct Call {
     writer: RecordWriter,
+    /// Pointers in memory have 32 bits.
+    is_narrow: bool,
     capture: &'static Capture,
     part: *mut CallPart,
     task: Typed,
 }
 
 impl Call {
-    /// Starts a record of the call that a tracepoint is about.
-    #[inline(always)]
-    fn seen(context: &TracePointContext) -> Option<Self> {
-        let number = syscall_result(context, SYSCALL_NUMBER) as u32;
-        Self::begin(syscall_result(context, SYSCALL_RESULT), number)
-    }
-
     /// Starts a record, with everything that is common to all calls; `None` if the call is not wanted.
     #[inline(always)]
-    fn begin(result: i64, number: u32) -> Option<Self> {
+    fn begin(result: i64, number: u32, abi: Abi) -> Option<Self> {
         let capture = CAPTURES.get(number)?;
         let outcome = if result < 0 {
             RECORD_FAILURE
@@ -145,21 +177,25 @@ impl Call {
         }
         let writer = RecordWriter::begin()?;
         let task = current_task();
-        let registers = user_registers(task);
+        let arguments = Arguments::of(task, writer, abi);
         let part = writer.fixed_part::<CallPart>();
         // SAFETY: the part is inside the scratch buffer, which this program owns.
         unsafe {
-            (*part).values[0] = registers.u64(offset!(regs_arg0));
-            (*part).values[1] = registers.u64(offset!(regs_arg1));
-            (*part).values[2] = registers.u64(offset!(regs_arg2));
-            (*part).values[3] = registers.u64(offset!(regs_arg3));
-            (*part).values[4] = registers.u64(offset!(regs_arg4));
-            (*part).values[5] = registers.u64(offset!(regs_arg5));
+            (*part).values[0] = arguments.get(0);
+            (*part).values[1] = arguments.get(1);
+            (*part).values[2] = arguments.get(2);
+            (*part).values[3] = arguments.get(3);
+            (*part).values[4] = arguments.get(4);
+            (*part).values[5] = arguments.get(5);
             (*part).values[RESULT_VALUE] = result.cast_unsigned();
         }
         write_header(writer, RecordKind::Call, task, Some(result));
+        if abi == Abi::Foreign {
+            writer.mark_foreign();
+        }
         let call = Self {
             writer,
+            is_narrow: abi == Abi::Foreign && writer.is_32_bit(),
             capture,
             part,
             task,
@@ -258,6 +294,13 @@ impl Call {
             self.writer.end_section(SectionTag::Buffer, flags);
             return;
         }
+        if self.is_narrow {
+            // Vectors and messages are laid out otherwise: of them only the address is taken.
+            if capture.buffer_kind >= BUFFER_MESSAGE {
+                self.narrow_message(address, message);
+            }
+            return;
+        }
         if capture.buffer_kind >= BUFFER_MESSAGE {
             if capture.buffer_kind == BUFFER_MESSAGES {
                 address = address.wrapping_add(message * MESSAGE);
@@ -321,6 +364,17 @@ impl Call {
         }
         self.writer.end_section(SectionTag::Buffer, flags as u16);
         self.set_requested(requested);
+    }
+
+    /// The address of a message whose pointers have 32 bits: `struct compat_msghdr` starts with it and its
+    /// length, `struct compat_mmsghdr` has 32 bytes.
+    #[inline(always)]
+    fn narrow_message(self, address: u64, message: u64) {
+        let mut name = [0_u32; 2];
+        let place = address.wrapping_add(message * 32) as *const _;
+        // SAFETY: the helper writes 8 bytes to `name`, zeros if they cannot be read.
+        unsafe { bpf_probe_read_user((&raw mut name).cast(), 8, place) };
+        self.address(u64::from(name[0]), u64::from(name[1]));
     }
 
     /// Takes the length of a message that was moved for the call's result, which is the number of messages.

@@ -101,3 +101,38 @@ pub struct Capture {
 }
 
 const _: () = assert!(size_of::<Capture>() == 24);
+
+/// What a system call of another ABI stands for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForeignCall {
+    /// The number of the same call in the 64-bit ABI.
+    pub number: u16,
+    /// The program that records it, from 1, as an index into the table of programs; 0 for none.
+    /// [`FOREIGN_SOCKETCALL`] stands for the call that its first argument names.
+    pub program: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// [`ForeignCall::program`]: i386's socketcall(2).
+pub const FOREIGN_SOCKETCALL: u8 = 255;
+
+/// Numbers of i386 come first in the table of foreign calls, from here those of x32, from here those of
+/// socketcall(2).
+pub const FOREIGN_X32: u32 = 512;
+/// See [`FOREIGN_X32`].
+pub const FOREIGN_SOCKET: u32 = 1088;
+/// Entries of the table.
+pub const FOREIGN_CALLS: u32 = 1152;
+
+/// The programs for foreign calls, in the order of their numbers in [`ForeignCall::program`].
+pub const FOREIGN_PROGRAMS: [&str; 7] = [
+    "foreign_open",
+    "foreign_connect",
+    "foreign_execve",
+    "foreign_execveat",
+    "foreign_plain",
+    "foreign_path",
+    "foreign_descriptor",
+];

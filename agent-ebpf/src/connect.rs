@@ -11,7 +11,7 @@ use aya_ebpf::programs::TracePointContext;
 use crate::descriptor::{
     AF_INET, AF_INET6, AF_UNIX, UNIX_PATH, file_of, sock_of_file, unix_section,
 };
-use crate::kernel::{Registers, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Abi, Arguments, Untyped, current_task, offset, setting};
 use crate::open::{SYSCALL_RESULT, syscall_result};
 use crate::record_writer::RecordWriter;
 use crate::task::{is_agent, write_header};
@@ -22,7 +22,12 @@ const IN_PROGRESS: i64 = -115;
 /// connect(descriptor, address, length)
 #[tracepoint(category = "syscalls", name = "sys_exit_connect")]
 pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
-    let result = syscall_result(&context, SYSCALL_RESULT);
+    connected(syscall_result(&context, SYSCALL_RESULT), Abi::Native)
+}
+
+/// The exit of connect, by whatever ABI.
+#[inline(always)]
+pub(crate) fn connected(result: i64, abi: Abi) -> u32 {
     if result < 0 && result != IN_PROGRESS && setting!(connect_failed) == 0 {
         return 0;
     }
@@ -33,14 +38,14 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
         return 0;
     };
     let task = current_task();
-    let registers = user_registers(task);
+    let arguments = Arguments::of(task, writer, abi);
     let part = writer.fixed_part::<ConnectPart>();
-    let descriptor = registers.u32(offset!(regs_arg0));
+    let descriptor = arguments.get(0) as u32;
     let sock = sock_of_file(file_of(task, descriptor));
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe {
         (*part).fd = descriptor.cast_signed();
-        passed_address(part, registers);
+        passed_address(part, arguments);
         if !sock.is_null() {
             (*part).own_pointer = sock.0;
             (*part).family = sock.read(offset!(sock_family));
@@ -50,6 +55,9 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
         }
     }
     write_header(writer, RecordKind::Connect, task, Some(result));
+    if abi == Abi::Foreign {
+        writer.mark_foreign();
+    }
     // SAFETY: as above.
     let (family, passed_family) = unsafe { ((*part).family, (*part).passed_family) };
     if family == AF_UNIX {
@@ -59,8 +67,8 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
         unix_section(writer, SectionTag::PeerPath, peer);
     }
     if passed_family == AF_UNIX {
-        let address = registers.u64(offset!(regs_arg1));
-        let length = u64::from(registers.u32(offset!(regs_arg2)));
+        let address = arguments.get(1);
+        let length = u64::from(arguments.get(2) as u32);
         let end = address + if length > 110 { 110 } else { length };
         writer.user_bytes::<128>(SectionTag::PassedPath, address + UNIX_PATH, end);
     }
@@ -97,9 +105,9 @@ unsafe fn internet_addresses(part: *mut ConnectPart, sock: Untyped) {
 /// # Safety
 /// `part` points to a fixed part that the caller owns.
 #[inline(always)]
-unsafe fn passed_address(part: *mut ConnectPart, registers: Registers) {
-    let address = registers.u64(offset!(regs_arg1));
-    let length = registers.u32(offset!(regs_arg2));
+unsafe fn passed_address(part: *mut ConnectPart, arguments: Arguments) {
+    let address = arguments.get(1);
+    let length = arguments.get(2) as u32;
     // Both `sockaddr_in` and `sockaddr_in6` in one: family, port, then 24 bytes.
     let mut bytes = [0_u16; 14];
     let wanted = if length < 16 { 2 } else { 16 };

@@ -4,12 +4,13 @@
 //! program is in place: memory, credentials, name and thread ids are the new ones, and nothing of
 //! it has run yet. A failed exec passes only the syscall's exit.
 
-use agent_ebpf::{ABSENT, ExecPart, MAX_ARGS, MAX_ENV, RecordKind, SectionTag};
+use agent_ebpf::{ABSENT, ExecPart, MAX_ARGS, MAX_ENV, RecordKind, SectionTag, VIA_32_BIT};
 use aya_ebpf::macros::{raw_tracepoint, tracepoint};
 use aya_ebpf::programs::{RawTracePointContext, TracePointContext};
 
 use crate::cgroup::{cgroup_of, cgroup_path_section};
-use crate::kernel::{Typed, Untyped, current_task, offset, user_registers};
+use crate::foreign::COMPAT;
+use crate::kernel::{Abi, Arguments, Typed, Untyped, current_task, offset};
 use crate::open::{SYSCALL_RESULT, syscall_result};
 use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
@@ -31,6 +32,10 @@ pub(crate) fn sched_process_exec(context: RawTracePointContext) -> u32 {
     // SAFETY: the part is inside the scratch buffer, which this program owns.
     unsafe { (*part).old_tid = context.arg::<u64>(1) as u32 };
     write_header(writer, RecordKind::Exec, task, Some(0));
+    if offset!(task_status) != ABSENT && task.u32(offset!(task_status)) & COMPAT != 0 {
+        // SAFETY: the header is inside the scratch buffer, which this program owns.
+        unsafe { (*writer.header()).flags |= VIA_32_BIT };
+    }
     // SAFETY: as above.
     unsafe {
         describe_file(part, program.follow(offset!(bprm_file)));
@@ -115,19 +120,18 @@ unsafe fn describe_task(part: *mut ExecPart, task: Typed) {
 /// execve failed. On success the exit of the syscall is passed too, by the new program.
 #[tracepoint(category = "syscalls", name = "sys_exit_execve")]
 pub(crate) fn sys_exit_execve(context: TracePointContext) -> u32 {
-    failed(&context, 0)
+    failed(syscall_result(&context, SYSCALL_RESULT), 0, Abi::Native)
 }
 
 /// execveat failed.
 #[tracepoint(category = "syscalls", name = "sys_exit_execveat")]
 pub(crate) fn sys_exit_execveat(context: TracePointContext) -> u32 {
-    failed(&context, 1)
+    failed(syscall_result(&context, SYSCALL_RESULT), 1, Abi::Native)
 }
 
 /// `path_argument` is the position of the path among the call's arguments; argv follows it.
 #[inline(always)]
-fn failed(context: &TracePointContext, path_argument: u32) -> u32 {
-    let result = syscall_result(context, SYSCALL_RESULT);
+pub(crate) fn failed(result: i64, path_argument: usize, abi: Abi) -> u32 {
     if result >= 0 || is_agent() {
         return 0;
     }
@@ -136,20 +140,13 @@ fn failed(context: &TracePointContext, path_argument: u32) -> u32 {
     };
     let task = current_task();
     write_header(writer, RecordKind::ExecFailed, task, Some(result));
-    let registers = user_registers(task);
-    let (path, argv) = if path_argument == 0 {
-        (
-            registers.u64(offset!(regs_arg0)),
-            registers.u64(offset!(regs_arg1)),
-        )
+    let arguments = Arguments::of(task, writer, abi);
+    writer.user_string(SectionTag::Path, arguments.get(path_argument));
+    if abi == Abi::Foreign {
+        writer.mark_foreign();
     } else {
-        (
-            registers.u64(offset!(regs_arg1)),
-            registers.u64(offset!(regs_arg2)),
-        )
-    };
-    writer.user_string(SectionTag::Path, path);
-    writer.user_argv(argv);
+        writer.user_argv(arguments.get(path_argument + 1));
+    }
     writer.submit(RecordKind::ExecFailed);
     0
 }

@@ -7,6 +7,8 @@ use aya_ebpf::helpers::generated::{
     bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_task_pt_regs,
 };
 
+use crate::record_writer::RecordWriter;
+
 #[unsafe(no_mangle)]
 static OFFSETS: Offsets = Offsets::from_array([0; Offsets::COUNT]);
 
@@ -215,6 +217,58 @@ impl Registers {
             self.0.u64(offset)
         } else {
             self.0.untyped().read(offset)
+        }
+    }
+}
+
+/// The ABI of a system call, which says where its arguments are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Abi {
+    /// That of 64-bit programs.
+    Native,
+    /// Another one: [`crate::foreign`] has put number and arguments into the scratch buffer.
+    Foreign,
+}
+
+/// The arguments of the system call that the current task is in.
+#[derive(Clone, Copy)]
+pub(crate) enum Arguments {
+    Saved(Registers),
+    Copied(RecordWriter),
+}
+
+impl Arguments {
+    /// `writer` is that of the record under construction.
+    #[inline(always)]
+    pub(crate) fn of(task: Typed, writer: RecordWriter, abi: Abi) -> Self {
+        match abi {
+            Abi::Native => Self::Saved(user_registers(task)),
+            Abi::Foreign => Self::Copied(writer),
+        }
+    }
+
+    /// The same where no record is under construction yet.
+    #[inline(always)]
+    pub(crate) fn before_record(task: Typed, abi: Abi) -> Option<Self> {
+        match abi {
+            Abi::Native => Some(Self::Saved(user_registers(task))),
+            Abi::Foreign => RecordWriter::resume().map(Self::Copied),
+        }
+    }
+
+    /// The argument at this position, from 0 to 5.
+    #[inline(always)]
+    pub(crate) fn get(self, position: usize) -> u64 {
+        match self {
+            Self::Saved(registers) => registers.u64(match position {
+                0 => offset!(regs_arg0),
+                1 => offset!(regs_arg1),
+                2 => offset!(regs_arg2),
+                3 => offset!(regs_arg3),
+                4 => offset!(regs_arg4),
+                _ => offset!(regs_arg5),
+            }),
+            Self::Copied(writer) => writer.foreign_argument(position),
         }
     }
 }

@@ -25,6 +25,7 @@ mod connect;
 mod descriptor;
 mod exec;
 mod exit;
+mod foreign;
 mod fork;
 mod kernel;
 mod open;

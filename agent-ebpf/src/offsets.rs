@@ -86,6 +86,7 @@ offsets! {
     task_exit_code: "task_struct" ["exit_code"] Required;
     task_loginuid: "task_struct" ["loginuid"] Optional;
     task_cgroups: "task_struct" ["cgroups"] Required;
+    task_status: "task_struct" ["thread_info.status"] Optional;
     task_stack: "task_struct" ["stack"] Required;
     cred_euid: "cred" ["euid"] Required;
     cred_egid: "cred" ["egid"] Required;
@@ -181,6 +182,9 @@ offsets! {
     regs_arg3: "pt_regs" ["r10"] Required;
     regs_arg4: "pt_regs" ["r8"] Required;
     regs_arg5: "pt_regs" ["r9"] Required;
+    regs_bx: "pt_regs" ["bx"] Required;
+    regs_cx: "pt_regs" ["cx"] Required;
+    regs_bp: "pt_regs" ["bp"] Required;
     regs_syscall: "pt_regs" ["orig_ax"] Required;
 }
 

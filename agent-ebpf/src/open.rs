@@ -9,7 +9,7 @@ use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 
 use crate::descriptor::file_of;
-use crate::kernel::{Registers, Untyped, current_task, offset, setting, user_registers};
+use crate::kernel::{Abi, Arguments, Untyped, current_task, offset, setting};
 use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
@@ -60,12 +60,8 @@ impl Call {
 
     /// From the registers, by the number of the call.
     #[inline(always)]
-    fn read(syscall: u32, registers: Registers) -> Self {
-        let (first, second, third) = (
-            registers.u64(offset!(regs_arg0)),
-            registers.u64(offset!(regs_arg1)),
-            registers.u64(offset!(regs_arg2)),
-        );
+    fn read(syscall: u32, arguments: Arguments) -> Self {
+        let (first, second, third) = (arguments.get(0), arguments.get(1), arguments.get(2));
         if syscall == setting!(syscall_open) {
             // open(path, flags, mode)
             Self {
@@ -99,7 +95,7 @@ impl Call {
             }
         } else {
             // openat(directory, path, flags, mode)
-            let mode = registers.u32(offset!(regs_arg3));
+            let mode = arguments.get(3) as u32;
             Self {
                 directory: first as i32,
                 path: second,
@@ -123,6 +119,13 @@ fn is_wanted(access: u32) -> bool {
 #[tracepoint(category = "syscalls", name = "sys_exit_open")]
 pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
     let result = syscall_result(&context, SYSCALL_RESULT);
+    let syscall = syscall_result(&context, SYSCALL_NUMBER) as u32;
+    opened(syscall, result, Abi::Native)
+}
+
+/// The exit of one of these calls, by whatever ABI.
+#[inline(always)]
+pub(crate) fn opened(syscall: u32, result: i64, abi: Abi) -> u32 {
     // Cheap tests first: most opens end here when no rule wants their class.
     if result < 0 && setting!(open_classes) & OPEN_FAILED == 0 {
         return 0;
@@ -131,8 +134,10 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
         return 0;
     }
     let task = current_task();
-    let syscall = syscall_result(&context, SYSCALL_NUMBER) as u32;
-    let call = Call::read(syscall, user_registers(task));
+    let Some(arguments) = Arguments::before_record(task, abi) else {
+        return 0;
+    };
+    let call = Call::read(syscall, arguments);
     let mut access = call.access();
     // Flags in a register are what the kernel acted on. Those of openat2 are in memory, which may have
     // changed since; the file knows better.
@@ -178,6 +183,9 @@ pub(crate) fn sys_exit_open(context: TracePointContext) -> u32 {
         }
     }
     write_header(writer, RecordKind::Open, task, Some(result));
+    if abi == Abi::Foreign {
+        writer.mark_foreign();
+    }
     let root = KernelPath::top_of(writer, task);
     if is_open {
         path_section(

@@ -99,6 +99,11 @@ impl RecordKind {
 /// [`Header::flags`]: the event has a result.
 pub const HAS_RESULT: u32 = 1;
 
+/// [`Header::flags`]: the call came by the 32-bit ABI.
+pub const VIA_32_BIT: u32 = 2;
+/// [`Header::flags`]: the call came by the x32 ABI.
+pub const VIA_X32: u32 = 4;
+
 /// What every record starts with.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +112,7 @@ pub struct Header {
     pub version: u16,
     /// [`RecordKind`]
     pub kind: u16,
-    /// [`HAS_RESULT`]
+    /// A set of [`HAS_RESULT`], [`VIA_32_BIT`], [`VIA_X32`].
     pub flags: u32,
     /// Bytes of the whole record.
     pub length: u32,
@@ -499,4 +504,10 @@ pub mod names {
     pub const SCRATCH: &str = "SCRATCH";
     /// [`crate::Capture`] by number of the system call.
     pub const CAPTURES: &str = "CAPTURES";
+    /// [`crate::ForeignCall`] by number of the call in its ABI.
+    pub const FOREIGN: &str = "FOREIGN";
+    /// The programs of [`crate::FOREIGN_PROGRAMS`].
+    pub const PROGRAMS: &str = "PROGRAMS";
+    /// The program at the exit of every system call.
+    pub const SYS_EXIT: &str = "sys_exit";
 }

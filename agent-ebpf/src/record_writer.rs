@@ -25,6 +25,12 @@ const POSITION_MASK: u64 = MAX_RECORD as u64 - 1;
 pub(crate) struct Scratch {
     busy: u64,
     opaque: u64,
+    /// Of a call of another ABI: the number of the same call in the 64-bit one, the flag of the header that
+    /// says which, the result, and the arguments.
+    foreign_number: u64,
+    foreign_flag: u64,
+    foreign_result: i64,
+    foreign_arguments: [u64; 6],
     position: u64,
     section: u64,
     /// The root directory that was last found to be the top of its mount tree: mount, dentry, and the
@@ -66,6 +72,55 @@ impl RecordWriter {
         // SAFETY: the helper has no preconditions.
         let cpu = unsafe { bpf_get_smp_processor_id() };
         SCRATCH.get_ptr_mut(cpu as u32).map(Self)
+    }
+
+    /// Notes a call of another ABI, for the program that is called next.
+    #[inline(always)]
+    pub(crate) fn set_foreign(self, number: u64, flag: u32, result: i64, arguments: &[u64; 6]) {
+        // SAFETY: `self` came from `resume`, and no other program runs on this CPU meanwhile.
+        unsafe {
+            (*self.0).foreign_number = number;
+            (*self.0).foreign_flag = u64::from(flag);
+            (*self.0).foreign_result = result;
+            let mut position = 0;
+            while position < 6 {
+                let place = &raw mut (*self.0).foreign_arguments[position];
+                core::ptr::write_volatile(place, arguments[position]);
+                position += 1;
+            }
+        }
+    }
+
+    /// The number and the result of the call that was noted.
+    #[inline(always)]
+    pub(crate) fn foreign_call(self) -> (u32, i64) {
+        // SAFETY: `self` came from `resume`.
+        unsafe { ((*self.0).foreign_number as u32, (*self.0).foreign_result) }
+    }
+
+    /// An argument of the call that was noted.
+    #[inline(always)]
+    pub(crate) fn foreign_argument(self, position: usize) -> u64 {
+        // SAFETY: `self` came from `resume` or `begin`; the position is a constant below 6.
+        unsafe { core::ptr::read_volatile(&raw const (*self.0).foreign_arguments[position]) }
+    }
+
+    /// Whether the call that was noted is of a 32-bit ABI.
+    #[inline(always)]
+    pub(crate) fn is_32_bit(self) -> bool {
+        // SAFETY: `self` came from `begin`.
+        unsafe { (*self.0).foreign_flag == u64::from(agent_ebpf::VIA_32_BIT) }
+    }
+
+    /// Says in the header that the record is of the call that was noted.
+    #[inline(always)]
+    pub(crate) fn mark_foreign(self) {
+        let header = self.header();
+        // SAFETY: the header is inside the scratch buffer, which this program owns.
+        unsafe {
+            (*header).syscall = (*self.0).foreign_number as u32;
+            (*header).flags |= (*self.0).foreign_flag as u32;
+        }
     }
 
     /// Copies what matters of a `struct file`, to be read by [`Self::of_file`].

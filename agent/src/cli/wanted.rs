@@ -6,7 +6,7 @@ use crate::rules::{Program, knowledge};
 use crate::sensor::Wanted;
 
 /// What the rules ask of the kernel.
-pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
+pub(super) fn wanted_by(program: &Program, failed_exec: bool, other_abis: bool) -> Wanted {
     let events = program.events();
     let execs = |event| matches!(event, EventType::EXECVE | EventType::EXECVEAT);
     let failures: EventSet = events
@@ -25,6 +25,7 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool) -> Wanted {
         failures,
         open_read: opens(false),
         open_write: opens(true),
+        other_abis,
         working_directory: program.fields().iter().any(asks_for_working_directory),
         open_inode: program.fields().iter().any(asks_for_inode),
         exec_at_once: program

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::run::RunError;
 use super::wanted::{asks_for_names, wanted_by};
 use crate::alert::Dispatcher;
-use crate::config::Config;
+use crate::config::{Config, OtherAbis};
 use crate::container::{Directory, DirectoryStats, MetadataTable};
 use crate::event::Pid;
 use crate::heap;
@@ -46,7 +46,15 @@ impl Watching {
             process_ring_bytes: config.sensor.process_ring_bytes,
             event_ring_bytes: config.sensor.event_ring_bytes,
             data_bytes: config.sensor.data_bytes,
-            wanted: wanted_by(program, config.sensor.failed_exec),
+            wanted: wanted_by(
+                program,
+                config.sensor.failed_exec,
+                match config.sensor.other_abis {
+                    OtherAbis::Auto => sensor::runs_32_bit_calls(),
+                    OtherAbis::Always => true,
+                    OtherAbis::Never => false,
+                },
+            ),
             leave_out: if config.sensor.trace_self {
                 None
             } else {

@@ -176,6 +176,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "Where the kernel's path of a file differs from the path as passed, match rules against both",
     ),
     (
+        "sensor.other_abis",
+        "See system calls by the 32-bit and x32 ABIs too, at some 80 ns for each call of the machine; auto: if the kernel runs 32-bit calls",
+    ),
+    (
         "sensor.trace_self",
         "Do not leave the agent's own events out",
     ),

@@ -3,7 +3,7 @@
 use super::document::{Location, Node, Value};
 use super::help;
 use super::section::{Choice, Reading, Section};
-use super::{Config, LogLevel, RuleMatching};
+use super::{Config, LogLevel, OtherAbis, RuleMatching};
 use crate::rules::Priority;
 
 /// A key of the configuration.
@@ -81,6 +81,12 @@ impl Choice for Priority {
 impl Choice for RuleMatching {
     fn words() -> Vec<String> {
         vec!["first".to_owned(), "all".to_owned()]
+    }
+}
+
+impl Choice for OtherAbis {
+    fn words() -> Vec<String> {
+        ["auto", "always", "never"].map(str::to_owned).to_vec()
     }
 }
 

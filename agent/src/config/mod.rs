@@ -128,11 +128,25 @@ pub struct Sensor {
     /// `second_view`: where the kernel's path of a file differs from the path as passed, match
     /// rules against both. Default true.
     pub second_view: bool,
+    /// `other_abis`: see calls by the 32-bit and x32 ABIs too: some 80 ns more for each system call of the machine,
+    /// as long as rules ask for system calls. Default `auto`: if the kernel runs 32-bit calls.
+    pub other_abis: OtherAbis,
     /// `trace_self`: do not leave the agent's own events out. Default false.
     pub trace_self: bool,
     /// `oldest_ways`: read the kernel as on 5.8 even where better ways exist, to compare the two.
     /// Default false.
     pub oldest_ways: bool,
+}
+
+/// Whether system calls by other ABIs than that of 64-bit programs are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherAbis {
+    /// If the kernel runs 32-bit calls.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 impl Default for Sensor {
@@ -143,6 +157,7 @@ impl Default for Sensor {
             data_bytes: 80,
             failed_exec: false,
             second_view: true,
+            other_abis: OtherAbis::Auto,
             trace_self: false,
             oldest_ways: false,
         }
@@ -192,6 +207,19 @@ impl FromStr for LogLevel {
                 "expected emergency, alert, critical, error, warning, notice, info, debug or trace"
                     .to_owned()
             })
+    }
+}
+
+impl FromStr for OtherAbis {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match &*text.to_ascii_lowercase() {
+            "auto" => Ok(Self::Auto),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => Err("expected auto, always or never"),
+        }
     }
 }
 
@@ -395,6 +423,7 @@ fn read_sensor(mut section: Section<'_>) -> Sensor {
             .unwrap_or(default.data_bytes),
         failed_exec: section.switch("failed_exec", default.failed_exec),
         second_view: section.switch("second_view", default.second_view),
+        other_abis: section.value("other_abis", default.other_abis),
         trace_self: section.switch("trace_self", default.trace_self),
         oldest_ways: section.switch("oldest_ways", default.oldest_ways),
     };

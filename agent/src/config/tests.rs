@@ -166,6 +166,7 @@ sensor:
   data_bytes: 200
   failed_exec: true
   second_view: false
+  other_abis: never
   trace_self: true
 process_table_size: 5000
 static_fields:
@@ -211,6 +212,7 @@ static_fields:
             data_bytes: 200,
             failed_exec: true,
             second_view: false,
+            other_abis: OtherAbis::Never,
             trace_self: true,
             oldest_ways: false,
         }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use agent_ebpf::{
     ALIGNMENT, CallPart, CgroupPart, ConnectPart, DETACHED, DescriptorPart, ExecPart, ExitPart,
     ForkPart, HAS_RESULT, Header, OpenPart, RecordKind, SectionHeader, SectionTag, TRUNCATED,
-    UNREADABLE, WIRE_VERSION,
+    UNREADABLE, VIA_32_BIT, VIA_X32, WIRE_VERSION,
 };
 use thiserror::Error;
 
@@ -15,6 +15,7 @@ use super::{
     BootTime, Call, CallPath, Capabilities, CgroupCreated, CgroupId, Comm, Connect, Event,
     EventType, Exec, ExecFailed, ExecutableFile, Exit, File, Fork, Gid, KernelPath, Object, Open,
     Origin, OverlayLayer, Payload, Pid, ProcessKey, Socket, SocketAddress, Strings, Text, Tid, Uid,
+    Via,
 };
 
 /// Why a record is none.
@@ -205,6 +206,13 @@ fn origin(header: &Header) -> Origin {
         exec_id: header.exec_id,
         comm: Comm::from_kernel(header.comm),
         cpu: header.cpu,
+        via: if header.flags & VIA_32_BIT != 0 {
+            Via::Bits32
+        } else if header.flags & VIA_X32 != 0 {
+            Via::X32
+        } else {
+            Via::Bits64
+        },
         result: (header.flags & HAS_RESULT != 0).then_some(header.result),
     }
 }

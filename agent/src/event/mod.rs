@@ -30,6 +30,29 @@ pub struct Event<'r> {
     pub payload: Payload<'r>,
 }
 
+/// How a process called the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// As 64-bit programs do.
+    #[default]
+    Bits64,
+    /// As 32-bit programs do, and any program by `int 0x80`.
+    Bits32,
+    /// By the x32 ABI.
+    X32,
+}
+
+impl Via {
+    /// As `evt.via` shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bits64 => "64-bit",
+            Self::Bits32 => "32-bit",
+            Self::X32 => "x32",
+        }
+    }
+}
+
 /// Who caused an event, and when: true even if every earlier event was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -70,6 +93,8 @@ pub struct Origin {
     pub comm: Comm,
     /// CPU number.
     pub cpu: u32,
+    /// How the kernel was called.
+    pub via: Via,
     /// The system call's return value; `None` for an event that has none.
     pub result: Option<i64>,
 }

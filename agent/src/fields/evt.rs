@@ -62,6 +62,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         // Only exits of system calls come to the rules, in Falco too.
         "evt.dir" => |_, _| Some(Value::text(b"<")),
         "evt.cpu" => |context, _| Some(Value::Int(i64::from(context.origin().cpu))),
+        "evt.via" => |context, _| Some(Value::text(context.origin().via.name().as_bytes())),
         "evt.count" => |_, _| Some(Value::Uint(1)),
         "evt.count.exit" => |_, _| Some(Value::Uint(1)),
         "evt.count.error" => |context, _| {

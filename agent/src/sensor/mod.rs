@@ -2,6 +2,7 @@
 //! reads what they record.
 
 mod btf;
+mod foreign;
 mod kernel;
 mod merge;
 mod own_process;
@@ -16,13 +17,14 @@ use std::sync::Arc;
 use agent_ebpf::{
     Capture, DROP_COUNTERS, DROP_MESSAGES, DROP_SCRATCH_BUSY, MAX_DATA, RecordKind, Settings, names,
 };
-use aya::maps::{Array, MapData, PerCpuArray};
+use aya::maps::{Array, MapData, PerCpuArray, ProgramArray};
 use aya::programs::{ProgramError, ProgramInfo, RawTracePoint, TracePoint};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use thiserror::Error;
 use tracing::{debug, info};
 
 pub use btf::{Btf, BtfError};
+pub use foreign::runs_32_bit_calls;
 pub use kernel::{Kernel, KernelError};
 pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
@@ -120,6 +122,8 @@ pub struct Options {
 pub struct Sensor {
     /// Holds the links: programs are detached when it is dropped.
     _programs: Ebpf,
+    /// The kernel clears a table of programs when nobody has it open any more.
+    _foreign: Option<ProgramArray<MapData>>,
     /// What was attached.
     attached: Vec<Probe>,
     drops: DropCounters,
@@ -244,6 +248,12 @@ impl Sensor {
         }
         let reader = Reader::new(&mut programs, options)?;
         set_captures(&mut programs, &options.wanted)?;
+        let has_foreign = probes.iter().any(|probe| probe.program == names::SYS_EXIT);
+        let foreign = if has_foreign {
+            Some(foreign::set(&mut programs, &options.wanted)?)
+        } else {
+            None
+        };
         // The process events come first, so that nothing done by an unknown process is seen.
         for probe in &probes {
             let program = programs
@@ -278,6 +288,7 @@ impl Sensor {
         Ok((
             Self {
                 _programs: programs,
+                _foreign: foreign,
                 attached: probes,
                 drops: DropCounters(Arc::new(drops)),
             },

@@ -72,6 +72,8 @@ pub struct Wanted {
     pub open_read: bool,
     /// Whether some rule can match an open that can write.
     pub open_write: bool,
+    /// Whether calls by other ABIs than that of 64-bit programs are recorded.
+    pub other_abis: bool,
     /// Whether some rule or output asks for the working directory.
     pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
@@ -108,6 +110,13 @@ impl Wanted {
         }
         for (_, definition) in self.captured() {
             probes.push(exit(definition.program().name(), definition.tracepoint));
+        }
+        if self.other_abis
+            && probes
+                .iter()
+                .any(|probe| matches!(probe.hook, Hook::SyscallExit(_)))
+        {
+            probes.push(raw(agent_ebpf::names::SYS_EXIT));
         }
         probes
     }

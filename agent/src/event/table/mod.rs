@@ -7,6 +7,7 @@
 mod core;
 mod file;
 pub mod flags;
+pub mod foreign;
 mod generic;
 mod input_output;
 mod memory;

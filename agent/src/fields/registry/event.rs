@@ -150,6 +150,12 @@ pub(super) const FIELDS: &[FieldDef] = &[
         "kind of event: file, net, process, memory, ...",
     ),
     field("evt", "evt.cpu", Int, "CPU that the event happened on"),
+    field(
+        "evt",
+        "evt.via",
+        Text,
+        "ABI by which the kernel was called: 64-bit, 32-bit or x32",
+    ),
     field("evt", "evt.args", Text, "all parameters as name=value"),
     field(
         "evt",

@@ -36,6 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("syscall.type", "execve"),
             ("evt.category", "process"),
             ("evt.cpu", "3"),
+            ("evt.via", "32-bit"),
             ("evt.source", "syscall"),
             ("evt.is_async", "false"),
             ("evt.hostname", "node-7"),

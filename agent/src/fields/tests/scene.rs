@@ -103,6 +103,7 @@ impl Actor {
             exec_id: 1,
             comm: Comm::from_bytes(self.comm().as_bytes()),
             cpu: 3,
+            via: crate::event::Via::Bits32,
             result: Some(0),
         }
     }

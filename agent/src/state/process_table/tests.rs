@@ -70,6 +70,7 @@ fn origin(process: ProcessKey, parent: ProcessKey, comm: &str, ms: u64) -> Origi
         exec_id: 1,
         comm: Comm::from_bytes(comm.as_bytes()),
         cpu: 0,
+        via: event::Via::default(),
         result: None,
     }
 }

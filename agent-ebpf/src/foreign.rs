@@ -1,0 +1,163 @@
+//! System calls by other ABIs than that of 64-bit programs: i386 (32-bit programs, and `int 0x80` from any
+//! program) and x32.
+//!
+//! The tracepoint of a system call's exit is not reached by them (`ARCH_TRACE_IGNORE_COMPAT_SYSCALLS` of
+//! arch/x86/include/asm/ftrace.h), the one of all exits is. It costs every system call something, so the
+//! first test is the cheapest.
+
+use agent_ebpf::{
+    ABSENT, FOREIGN_CALLS, FOREIGN_PROGRAMS, FOREIGN_SOCKET, FOREIGN_SOCKETCALL, FOREIGN_X32,
+    ForeignCall, VIA_32_BIT, VIA_X32,
+};
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use aya_ebpf::macros::{map, raw_tracepoint};
+use aya_ebpf::maps::{Array, ProgramArray};
+use aya_ebpf::programs::RawTracePointContext;
+
+use crate::call;
+use crate::connect::connected;
+use crate::exec::failed;
+use crate::kernel::{Abi, current_task, offset, user_registers};
+use crate::open::opened;
+use crate::record_writer::RecordWriter;
+
+/// What each call stands for, by its number in its ABI; see [`FOREIGN_X32`].
+#[map]
+static FOREIGN: Array<ForeignCall> = Array::with_max_entries(FOREIGN_CALLS, 0);
+
+/// The programs below, by their numbers in [`ForeignCall::program`], less one.
+#[map]
+static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(FOREIGN_PROGRAMS.len() as u32, 0);
+
+/// `TS_COMPAT` of the kernel's `thread_info.status`: the thread is in a 32-bit call.
+pub(crate) const COMPAT: u32 = 2;
+/// `__X32_SYSCALL_BIT`
+const X32_BIT: u32 = 0x4000_0000;
+/// The first of the results that are errors, as an unsigned number of 32 bits.
+const FIRST_ERROR: u32 = 0xffff_f001;
+
+/// The exit of any system call; arguments: registers, result.
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn sys_exit(context: RawTracePointContext) -> u32 {
+    let task = current_task();
+    let is_32_bit = offset!(task_status) != ABSENT && task.u32(offset!(task_status)) & COMPAT != 0;
+    let registers = user_registers(task);
+    let own_number = registers.u32(offset!(regs_syscall));
+    if !is_32_bit && (own_number & X32_BIT == 0 || own_number == u32::MAX) {
+        return 0;
+    }
+    let Some(writer) = RecordWriter::resume() else {
+        return 0;
+    };
+    let result = context.arg::<i64>(1);
+    let mut arguments;
+    let mut entry;
+    if is_32_bit {
+        let narrow = result as u32;
+        let result = if narrow >= FIRST_ERROR {
+            i64::from(narrow.cast_signed())
+        } else {
+            i64::from(narrow)
+        };
+        arguments = [
+            u64::from(registers.u32(offset!(regs_bx))),
+            u64::from(registers.u32(offset!(regs_cx))),
+            u64::from(registers.u32(offset!(regs_arg2))),
+            u64::from(registers.u32(offset!(regs_arg1))),
+            u64::from(registers.u32(offset!(regs_arg0))),
+            u64::from(registers.u32(offset!(regs_bp))),
+        ];
+        if own_number >= FOREIGN_X32 {
+            return 0;
+        }
+        entry = FOREIGN.get(own_number).copied().unwrap_or_default();
+        if entry.program == FOREIGN_SOCKETCALL {
+            // socketcall(call, arguments): the arguments are in memory.
+            let call = arguments[0] as u32;
+            if call >= FOREIGN_CALLS - FOREIGN_SOCKET {
+                return 0;
+            }
+            let mut words = [0_u32; 6];
+            let place = arguments[1] as *const _;
+            // SAFETY: the helper writes 24 bytes to `words`, zeros if they cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut words).cast(), 24, place) };
+            arguments = words.map(u64::from);
+            entry = FOREIGN
+                .get(FOREIGN_SOCKET + call)
+                .copied()
+                .unwrap_or_default();
+        }
+        writer.set_foreign(u64::from(entry.number), VIA_32_BIT, result, &arguments);
+    } else {
+        let number = own_number & !X32_BIT;
+        if number >= FOREIGN_SOCKET - FOREIGN_X32 {
+            return 0;
+        }
+        arguments = [
+            registers.u64(offset!(regs_arg0)),
+            registers.u64(offset!(regs_arg1)),
+            registers.u64(offset!(regs_arg2)),
+            registers.u64(offset!(regs_arg3)),
+            registers.u64(offset!(regs_arg4)),
+            registers.u64(offset!(regs_arg5)),
+        ];
+        entry = FOREIGN
+            .get(FOREIGN_X32 + number)
+            .copied()
+            .unwrap_or_default();
+        writer.set_foreign(u64::from(entry.number), VIA_X32, result, &arguments);
+    }
+    if entry.program != 0 {
+        // Where there is no such program, nothing happens: no rule wants it.
+        // SAFETY: all programs of the table take the context of this tracepoint.
+        unsafe { PROGRAMS.tail_call(&context, u32::from(entry.program) - 1) };
+    }
+    0
+}
+
+/// The call that [`sys_exit`] noted: number and result.
+#[inline(always)]
+fn noted() -> Option<(u32, i64)> {
+    RecordWriter::resume().map(RecordWriter::foreign_call)
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_open(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| opened(number, result, Abi::Foreign))
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_connect(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(_, result)| connected(result, Abi::Foreign))
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_execve(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(_, result)| failed(result, 0, Abi::Foreign))
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_execveat(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(_, result)| failed(result, 1, Abi::Foreign))
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_plain(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| {
+        call::plain(number, result, Abi::Foreign)
+    })
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_path(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| {
+        call::with_paths(number, result, Abi::Foreign)
+    })
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_descriptor(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| {
+        call::with_descriptor(number, result, Abi::Foreign)
+    })
+}

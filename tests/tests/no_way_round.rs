@@ -1,0 +1,172 @@
+//! Calls by other ABIs than that of 64-bit programs are seen as well. (This kernel has no x32; how its calls are
+//! numbered is tested beside the table.)
+
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use peregrine_tests::{Watch, trigger};
+
+const FIELDS: &[&str] = &[
+    "fd.name",
+    "fs.path.name",
+    "evt.via",
+    "proc.name",
+    "fd.rip",
+    "fd.rport",
+];
+
+fn watch() -> Watch {
+    Watch::start(
+        "evt.type in (open, openat, unlink, connect, execve) and proc.name in (call_32_bit, narrow) \
+         and evt.failed in (true, false)",
+        FIELDS,
+    )
+}
+
+fn make(what: &str, argument: &str) -> i32 {
+    let output = Command::new(trigger("call_32_bit"))
+        .args([what, argument])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().expect("it prints a number")
+}
+
+#[test]
+fn calls_by_int_80() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let path = folder.path().join("secret");
+    fs::write(&path, "x").expect("a file is written");
+    let path = path.to_str().expect("UTF-8");
+    let watch = watch();
+    assert!(make("open", path) > 0);
+    assert_eq!(make("unlink", path), 0);
+    assert_eq!(make("open", path), -libc::ENOENT);
+    assert_eq!(make("execve", path), -libc::ENOENT);
+    let mut seen = watch.seen();
+    let by_32_bit = ("evt.via", "32-bit");
+    let name = ("proc.name", "call_32_bit");
+    seen.take(
+        "open",
+        &[("fd.name", path), ("evt.res", "SUCCESS"), by_32_bit, name],
+    );
+    seen.take(
+        "unlink",
+        &[
+            ("fs.path.name", path),
+            ("evt.res", "SUCCESS"),
+            by_32_bit,
+            name,
+        ],
+    );
+    seen.take(
+        "open",
+        &[("fd.name", path), ("evt.res", "ENOENT"), by_32_bit, name],
+    );
+    seen.take("execve", &[("evt.res", "ENOENT"), by_32_bit, name]);
+}
+
+#[test]
+fn connections_by_int_80() {
+    let watch = watch();
+    let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let address = server.local_addr().expect("it is bound");
+    for way in ["connect", "socketcall"] {
+        assert_eq!(make(way, &address.to_string()), 0);
+        watch.seen().take(
+            "connect",
+            &[
+                ("evt.res", "SUCCESS"),
+                ("fd.rip", "127.0.0.1"),
+                ("fd.rport", &address.port().to_string()),
+                ("evt.via", "32-bit"),
+            ],
+        );
+    }
+}
+
+/// A static program for i386: opens the file whose name it carries, and ends.
+fn program(path: &str) -> Vec<u8> {
+    const BASE: u32 = 0x0804_8000;
+    const HEADERS: u32 = 52 + 32;
+    let name = BASE + HEADERS + 25;
+    let mut code = vec![0xb8, 5, 0, 0, 0, 0xbb];
+    code.extend(name.to_le_bytes());
+    // xor ecx, ecx; int 0x80; mov eax, 1; xor ebx, ebx; int 0x80
+    code.extend([
+        0x31, 0xc9, 0xcd, 0x80, 0xb8, 1, 0, 0, 0, 0x31, 0xdb, 0xcd, 0x80,
+    ]);
+    code.resize(25, 0x90);
+    code.extend(path.as_bytes());
+    code.push(0);
+    let mut file = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut word = |value: u32, bytes: usize| file.extend(&value.to_le_bytes()[..bytes]);
+    // Executable, i386, version; entry, program headers, no sections.
+    for (value, bytes) in [
+        (2, 2),
+        (3, 2),
+        (1, 4),
+        (BASE + HEADERS, 4),
+        (52, 4),
+        (0, 4),
+        (0, 4),
+    ] {
+        word(value, bytes);
+    }
+    // Sizes of this header and of the one program header, and no sections.
+    for value in [52, 32, 1, 40, 0, 0] {
+        word(value, 2);
+    }
+    let length = HEADERS + u32::try_from(code.len()).expect("it is short");
+    // All of the file, to be read and run.
+    for value in [1, 0, BASE, BASE, length, length, 5, 4096] {
+        word(value, 4);
+    }
+    file.extend(code);
+    file
+}
+
+#[test]
+fn a_32_bit_program() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "x").expect("a file is written");
+    let secret = secret.to_str().expect("UTF-8");
+    let narrow = folder.path().join("narrow");
+    fs::write(&narrow, program(secret)).expect("a program is written");
+    fs::set_permissions(&narrow, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let watch = watch();
+    assert!(Command::new(&narrow).status().expect("it runs").success());
+    let mut seen = watch.seen();
+    seen.take("execve", &[("evt.res", "SUCCESS"), ("proc.name", "narrow")]);
+    seen.take(
+        "open",
+        &[
+            ("fd.name", secret),
+            ("evt.res", "SUCCESS"),
+            ("evt.via", "32-bit"),
+            ("proc.name", "narrow"),
+        ],
+    );
+}
+
+#[test]
+fn the_switch() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let path = folder.path().join("secret");
+    fs::write(&path, "x").expect("a file is written");
+    let path = path.to_str().expect("UTF-8");
+    let watch = Watch::start_with(
+        &format!("evt.type in (open, openat) and fd.name = {path}"),
+        FIELDS,
+        &["sensor.other_abis=never"],
+    );
+    assert!(make("open", path) > 0);
+    drop(fs::File::open(path).expect("it opens"));
+    let mut seen = watch.seen();
+    seen.take("openat", &[("evt.via", "64-bit")]);
+    assert!(seen.of_type("open").is_empty());
+}
