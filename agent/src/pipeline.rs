@@ -374,6 +374,10 @@ impl Matcher {
                     self.extractors.len(),
                 );
                 self.held.push(identity, held);
+                // Not only once a batch: a thousand events with long arguments are more than the bound.
+                if self.held.is_full() {
+                    self.release();
+                }
             }
             return;
         }

@@ -201,6 +201,11 @@ impl HeldEvents {
         self.waiting.is_empty()
     }
 
+    /// Whether more waits than may.
+    pub(super) fn is_full(&self) -> bool {
+        self.events > self.limits.events || self.bytes > self.limits.bytes
+    }
+
     /// This container ran before the agent.
     pub(super) fn is_old(&mut self, identity: &Arc<ContainerIdentity>) {
         if !self.old.contains(identity) {
@@ -235,7 +240,7 @@ impl HeldEvents {
                 return Some(released);
             }
         }
-        let full = self.events > self.limits.events || self.bytes > self.limits.bytes;
+        let full = self.is_full();
         let late = |identity: &Arc<ContainerIdentity>| {
             let first = self.waiting.get(identity).and_then(VecDeque::front);
             let deadline = if self.old.contains(identity) {
