@@ -95,10 +95,15 @@ fn number_and_result(context: &TracePointContext) -> (u32, i64) {
 /// The exit of a call with a descriptor, by whatever ABI.
 #[inline(always)]
 pub(crate) fn with_descriptor(number: u32, result: i64, abi: Abi) -> u32 {
-    let foreign = u64::from(abi == Abi::Foreign);
+    let result = result.cast_unsigned();
+    let number = u64::from(number);
     let mut message = 0;
     while message < MAX_MESSAGES {
-        if record_message(result.cast_unsigned(), u64::from(number), message, foreign) == 0 {
+        let more = match abi {
+            Abi::Native => record_message(result, number, message),
+            Abi::Foreign => record_foreign_message(result, number, message),
+        };
+        if more == 0 {
             return 0;
         }
         message += 1;
@@ -114,17 +119,20 @@ pub(crate) fn with_descriptor(number: u32, result: i64, abi: Abi) -> u32 {
 /// [`crate::path::walk`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn record_message(
-    result: u64,
-    number: u64,
-    message: u64,
-    foreign: u64,
-) -> u64 {
-    let abi = if foreign == 0 {
-        Abi::Native
-    } else {
-        Abi::Foreign
-    };
+pub(crate) extern "C" fn record_message(result: u64, number: u64, message: u64) -> u64 {
+    message_of(result, number, message, Abi::Native)
+}
+
+/// The same of a call by another ABI. A function of its own: in one, the compiler reads arguments of both kinds by
+/// one instruction, which verifiers before 6.12 refuse ("same insn cannot be used with different pointers").
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn record_foreign_message(result: u64, number: u64, message: u64) -> u64 {
+    message_of(result, number, message, Abi::Foreign)
+}
+
+#[inline(always)]
+fn message_of(result: u64, number: u64, message: u64, abi: Abi) -> u64 {
     let Some(call) = Call::begin(result.cast_signed(), number as u32, abi) else {
         return 0;
     };
