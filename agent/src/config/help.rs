@@ -177,7 +177,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ),
     (
         "sensor.other_abis",
-        "See system calls by the 32-bit and x32 ABIs too, at some 80 ns for each call of the machine; auto: if the kernel runs 32-bit calls",
+        "See system calls by the 32-bit and x32 ABIs too, at some 120 ns for each call of the machine; auto: if the kernel runs 32-bit calls",
     ),
     (
         "sensor.trace_self",

@@ -128,7 +128,7 @@ pub struct Sensor {
     /// `second_view`: where the kernel's path of a file differs from the path as passed, match
     /// rules against both. Default true.
     pub second_view: bool,
-    /// `other_abis`: see calls by the 32-bit and x32 ABIs too: some 80 ns more for each system call of the machine,
+    /// `other_abis`: see calls by the 32-bit and x32 ABIs too: some 120 ns more for each system call of the machine,
     /// as long as rules ask for system calls. Default `auto`: if the kernel runs 32-bit calls.
     pub other_abis: OtherAbis,
     /// `trace_self`: do not leave the agent's own events out. Default false.
