@@ -26,11 +26,11 @@ pub(crate) struct Scratch {
     busy: u64,
     opaque: u64,
     /// Of a call of another ABI: the number of the same call in the 64-bit one, the flag of the header that
-    /// says which, the result, and the arguments.
+    /// says which, the result, and the arguments. The last two are zeros.
     foreign_number: u64,
     foreign_flag: u64,
     foreign_result: i64,
-    foreign_arguments: [u64; 6],
+    foreign_arguments: [u64; 8],
     position: u64,
     section: u64,
     /// The root directory that was last found to be the top of its mount tree: mount, dentry, and the
@@ -76,12 +76,20 @@ impl RecordWriter {
 
     /// Notes a call of another ABI, for the program that is called next.
     #[inline(always)]
-    pub(crate) fn set_foreign(self, number: u64, flag: u32, result: i64, arguments: &[u64; 6]) {
+    pub(crate) fn set_foreign(self, number: u64, flag: u32, result: i64) {
         // SAFETY: `self` came from `resume`, and no other program runs on this CPU meanwhile.
         unsafe {
             (*self.0).foreign_number = number;
             (*self.0).foreign_flag = u64::from(flag);
             (*self.0).foreign_result = result;
+        }
+    }
+
+    /// Notes the arguments of such a call.
+    #[inline(always)]
+    pub(crate) fn set_foreign_arguments(self, arguments: &[u64; 6]) {
+        // SAFETY: as in `set_foreign`.
+        unsafe {
             let mut position = 0;
             while position < 6 {
                 let place = &raw mut (*self.0).foreign_arguments[position];
@@ -103,6 +111,16 @@ impl RecordWriter {
     pub(crate) fn foreign_argument(self, position: usize) -> u64 {
         // SAFETY: `self` came from `resume` or `begin`; the position is a constant below 6.
         unsafe { core::ptr::read_volatile(&raw const (*self.0).foreign_arguments[position]) }
+    }
+
+    /// The same at any position; zero at those from 6.
+    #[inline(always)]
+    pub(crate) fn foreign_word(self, position: u8) -> u64 {
+        // SAFETY: `self` came from `resume`; the masked position is within the eight words.
+        unsafe {
+            let words = (&raw const (*self.0).foreign_arguments).cast::<u64>();
+            core::ptr::read_volatile(words.add(usize::from(position & 7)))
+        }
     }
 
     /// Whether the call that was noted is of a 32-bit ABI.

@@ -50,7 +50,7 @@ impl Watching {
                 program,
                 config.sensor.failed_exec,
                 match config.sensor.other_abis {
-                    OtherAbis::Auto => sensor::runs_32_bit_calls(),
+                    OtherAbis::Auto => sensor::runs_other_abis(),
                     OtherAbis::Always => true,
                     OtherAbis::Never => false,
                 },

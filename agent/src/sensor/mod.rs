@@ -24,7 +24,7 @@ use thiserror::Error;
 use tracing::{debug, info};
 
 pub use btf::{Btf, BtfError};
-pub use foreign::runs_32_bit_calls;
+pub use foreign::runs_other_abis;
 pub use kernel::{Kernel, KernelError};
 pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
