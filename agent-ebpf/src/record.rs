@@ -22,10 +22,7 @@ pub const MAX_ARGS: usize = 8192;
 /// Bytes of the environment that are taken, as in Falco.
 pub const MAX_ENV: usize = 4096;
 
-/// Components of a path that a walk goes up; what is above is cut off and flagged.
-pub const MAX_COMPONENTS: u32 = 128;
-
-/// Bytes of components after which a walk ends too. A path of `PATH_MAX` bytes needs at most
+/// Bytes of components after which the walk up a path ends; what is above is cut off and flagged. A path of `PATH_MAX` bytes needs at most
 /// `PATH_MAX` and 15 for each component.
 pub const MAX_WALK: u64 = 16 * 1024;
 

@@ -78,6 +78,8 @@ pub struct Kernel {
     pub has_current_task_btf: bool,
     /// Whether it has the helper `bpf_task_pt_regs` (5.15+, and older ones that got it later).
     pub has_task_pt_regs: bool,
+    /// Whether it has the helper `bpf_loop` (5.17+).
+    pub has_loop: bool,
     /// Index of the v1 controller whose cgroups stand for a task that has none in v2.
     pub cgroup_v1_subsystem: u32,
 }
@@ -167,6 +169,7 @@ impl Kernel {
         Ok(Self {
             has_current_task_btf: has_helper("BPF_FUNC_get_current_task_btf"),
             has_task_pt_regs: has_helper("BPF_FUNC_task_pt_regs"),
+            has_loop: has_helper("BPF_FUNC_loop"),
             version,
             offsets,
             file_span,

@@ -38,6 +38,10 @@ use crate::heap;
 /// The programs, built for the BPF target by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf"));
 
+/// The programs for kernels without `bpf_loop`.
+static BOUNDED_OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf-bounded"));
+
 /// Why the sensor could not start.
 #[derive(Debug, Error)]
 pub enum SensorError {
@@ -170,7 +174,12 @@ impl Sensor {
         let settings = settings(&kernel, options);
         let mut probes = options.wanted.probes();
         tracefs::retain_existing(&mut probes)?;
-        match Self::load(&kernel, settings, options, probes.clone()) {
+        let object = if kernel.has_loop && !options.oldest_ways {
+            OBJECT
+        } else {
+            BOUNDED_OBJECT
+        };
+        match Self::load(&kernel, object, settings, options, probes.clone()) {
             // Kernels differ in which pointers they let a program follow. What the helper reads
             // is the same, only slower.
             Err(SensorError::Refused { program, source }) if settings.direct_loads == 1 => {
@@ -181,6 +190,7 @@ impl Sensor {
                 debug!(%source, "refused");
                 Self::load(
                     &kernel,
+                    BOUNDED_OBJECT,
                     Settings {
                         direct_loads: 0,
                         has_task_pt_regs: 0,
@@ -196,6 +206,7 @@ impl Sensor {
 
     fn load(
         kernel: &Kernel,
+        object: &[u8],
         settings: Settings,
         options: &Options,
         probes: Vec<Probe>,
@@ -203,6 +214,7 @@ impl Sensor {
         debug!(
             direct_loads = settings.direct_loads,
             has_task_pt_regs = settings.has_task_pt_regs,
+            has_loop = std::ptr::eq(object, OBJECT),
             "loading the programs"
         );
         let offsets = kernel.offsets.to_array();
@@ -216,7 +228,7 @@ impl Sensor {
             .map_max_entries(names::PROCESS_RING, options.process_ring_bytes)
             .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
             .map_max_entries(names::SCRATCH, u32::try_from(cpus).unwrap_or(u32::MAX))
-            .load(OBJECT)
+            .load(object)
             .map_err(SensorError::Load)?;
         // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
         // ready, since the rings are mapped next.
