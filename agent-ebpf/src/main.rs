@@ -27,6 +27,8 @@ mod exec;
 mod exit;
 mod foreign;
 mod fork;
+#[cfg(not(feature = "bounded"))]
+mod io_uring;
 mod kernel;
 mod open;
 mod output;

@@ -141,7 +141,13 @@ pub(crate) fn path_section(
     // A function that is checked by itself takes numbers only, and these may be pointers with a type.
     let root_mount = writer.opaque(root.mount.0);
     let root_dentry = writer.opaque(root.dentry.0);
-    let end = walk(root_mount, root_dentry, path.mount.0, path.dentry.0);
+    let end = walk(
+        writer.index(),
+        root_mount,
+        root_dentry,
+        path.mount.0,
+        path.dentry.0,
+    );
     writer.end_section(tag, end as u16);
 }
 
@@ -153,8 +159,14 @@ pub(crate) fn path_section(
 /// verifier checks once for any arguments, and not again at each call with all that is known there.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn walk(root_mount: u64, root_dentry: u64, mount: u64, dentry: u64) -> u64 {
-    let Some(writer) = RecordWriter::resume() else {
+pub(crate) extern "C" fn walk(
+    buffer: u64,
+    root_mount: u64,
+    root_dentry: u64,
+    mount: u64,
+    dentry: u64,
+) -> u64 {
+    let Some(writer) = RecordWriter::resume_at(buffer) else {
         return u64::from(TRUNCATED);
     };
     let root = KernelPath {

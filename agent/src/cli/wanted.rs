@@ -6,7 +6,12 @@ use crate::rules::{Program, knowledge};
 use crate::sensor::Wanted;
 
 /// What the rules ask of the kernel.
-pub(super) fn wanted_by(program: &Program, failed_exec: bool, other_abis: bool) -> Wanted {
+pub(super) fn wanted_by(
+    program: &Program,
+    failed_exec: bool,
+    other_abis: bool,
+    io_uring: bool,
+) -> Wanted {
     let events = program.events();
     let execs = |event| matches!(event, EventType::EXECVE | EventType::EXECVEAT);
     let failures: EventSet = events
@@ -26,6 +31,7 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool, other_abis: bool) 
         open_read: opens(false),
         open_write: opens(true),
         other_abis,
+        io_uring,
         working_directory: program.fields().iter().any(asks_for_working_directory),
         open_inode: program.fields().iter().any(asks_for_inode),
         exec_at_once: program

@@ -54,6 +54,7 @@ impl Watching {
                     OtherAbis::Always => true,
                     OtherAbis::Never => false,
                 },
+                config.sensor.io_uring,
             ),
             leave_out: if config.sensor.trace_self {
                 None
