@@ -66,51 +66,38 @@ static OPERATIONS: LruHashMap<u64, Operation> = LruHashMap::with_max_entries(1, 
 #[map]
 static BUFFERS_IN_USE: HashMap<u32, u32> = HashMap::with_max_entries(SHARED_BUFFERS, 0);
 
-/// Does something with a buffer of its own.
-#[inline(always)]
-fn with_buffer(work: impl FnOnce(RecordWriter)) {
-    let mut index = 0;
-    let mut taken = false;
-    while index < SHARED_BUFFERS {
-        if BUFFERS_IN_USE
-            .insert(index, 1, u64::from(BPF_NOEXIST))
-            .is_ok()
-        {
-            taken = true;
-            break;
-        }
-        index += 1;
-    }
-    if !taken {
-        count_drop(DROP_SCRATCH_BUSY);
-        return;
-    }
-    if let Some(writer) = RecordWriter::begin_at(setting!(cpus) + index) {
-        work(writer);
-    }
-    // It is there: nobody else removes it.
-    let _removed = BUFFERS_IN_USE.remove(index);
+/// A shared buffer that is this program's for now.
+#[derive(Clone, Copy)]
+struct Buffer {
+    index: u32,
+    writer: RecordWriter,
 }
 
-/// Notes an operation that begins; `take` gets the part of the request that is of its kind.
-#[inline(always)]
-fn note(request: Untyped, take: impl FnOnce(Untyped, &mut Operation)) {
-    if is_agent() {
-        return;
-    }
-    with_buffer(|writer| {
-        // SAFETY: the buffer is this program's, and all bytes are valid for an operation.
-        let operation = unsafe { &mut *writer.room::<Operation>() };
-        operation.values = [0; 8];
-        operation.file = 0;
-        operation.was_in_progress = 0;
-        operation.first[0] = 0;
-        operation.second[0] = 0;
-        take(request.plus(offset!(request_command)), operation);
-        if OPERATIONS.insert(request.0, &*operation, 0).is_err() {
-            count_drop(DROP_OPERATIONS);
+impl Buffer {
+    /// Takes one.
+    #[inline(always)]
+    fn take() -> Option<Self> {
+        let mut index = 0;
+        while index < SHARED_BUFFERS {
+            let is_taken = BUFFERS_IN_USE
+                .insert(index, 1, u64::from(BPF_NOEXIST))
+                .is_ok();
+            if is_taken {
+                let writer = RecordWriter::begin_at(setting!(cpus) + index)?;
+                return Some(Self { index, writer });
+            }
+            index += 1;
         }
-    });
+        count_drop(DROP_SCRATCH_BUSY);
+        None
+    }
+
+    /// Gives it back.
+    #[inline(always)]
+    fn give_back(self) {
+        // It is there: nobody else removes it.
+        let _removed = BUFFERS_IN_USE.remove(self.index);
+    }
 }
 
 /// Copies the text of a `struct filename`.
@@ -175,6 +162,16 @@ impl Ended {
         let _gone = OPERATIONS.remove(self.request.0);
     }
 
+    /// An argument of the system call that it stands for.
+    #[inline(always)]
+    fn value(&self, position: usize) -> u64 {
+        // SAFETY: the operation is in its map, and the masked position is within its values.
+        unsafe {
+            let values = (&raw const (*self.operation).values).cast::<u64>();
+            core::ptr::read_volatile(values.add(position & 7))
+        }
+    }
+
     /// Whether the function is going to be called again, from where it may block.
     #[inline(always)]
     fn is_to_be_continued(&self) -> bool {
@@ -217,54 +214,52 @@ fn record_call(ended: &Ended, syscall: u32, names: Names) {
     if capture.outcomes & outcome == 0 {
         return;
     }
-    with_buffer(|writer| {
-        let task = current_task();
-        let part = writer.fixed_part::<CallPart>();
-        // SAFETY: the part is inside the scratch buffer, which this program owns; the operation is in its map.
-        let values = unsafe {
-            let values = (*ended.operation).values;
-            let mut position = 0;
-            while position < 6 {
-                (*part).values[position] = values[position];
-                position += 1;
-            }
-            (*part).values[RESULT_VALUE] = ended.result.cast_unsigned();
-            values
-        };
-        write_header(writer, RecordKind::Call, task, Some(ended.result));
-        writer.mark_io_uring(syscall, process_name(task));
-        // SAFETY: only the addresses are taken.
-        let (first, second) = unsafe {
-            (
-                (&raw const (*ended.operation).first) as u64,
-                (&raw const (*ended.operation).second) as u64,
-            )
-        };
-        let is_always = capture.always_base != 0;
-        let path = |tag, base_tag, name: u64, directory: usize| {
-            writer.kernel_string(tag, name);
-            path_base(
-                writer,
-                task,
-                values[directory & 7] as i32,
-                is_always,
-                base_tag,
-            );
-        };
-        match names {
-            Names::None => {}
-            Names::One(directory) => path(SectionTag::Path, SectionTag::Base, first, directory),
-            Names::Two(old, new) => {
-                path(SectionTag::Path, SectionTag::Base, first, old);
-                path(SectionTag::SecondPath, SectionTag::SecondBase, second, new);
-            }
-            Names::TextAndName(directory) => {
-                writer.kernel_string(SectionTag::FirstText, first);
-                path(SectionTag::Path, SectionTag::Base, second, directory);
-            }
+    let Some(buffer) = Buffer::take() else {
+        return;
+    };
+    let writer = buffer.writer;
+    let task = current_task();
+    let part = writer.fixed_part::<CallPart>();
+    // SAFETY: the part is inside the scratch buffer, which this program owns; the operation is in its map.
+    unsafe {
+        let mut position = 0;
+        while position < 6 {
+            (*part).values[position] = (*ended.operation).values[position];
+            position += 1;
         }
-        writer.submit(RecordKind::Call);
-    });
+        (*part).values[RESULT_VALUE] = ended.result.cast_unsigned();
+    }
+    write_header(writer, RecordKind::Call, task, Some(ended.result));
+    writer.mark_io_uring(syscall, process_name(task));
+    // SAFETY: only the addresses are taken.
+    let (first, second) = unsafe {
+        (
+            (&raw const (*ended.operation).first) as u64,
+            (&raw const (*ended.operation).second) as u64,
+        )
+    };
+    let is_always = capture.always_base != 0;
+    if let Names::TextAndName(_) = names {
+        writer.kernel_string(SectionTag::FirstText, first);
+    }
+    if let Names::One(directory) | Names::Two(directory, _) | Names::TextAndName(directory) = names
+    {
+        let name = if let Names::TextAndName(_) = names {
+            second
+        } else {
+            first
+        };
+        writer.kernel_string(SectionTag::Path, name);
+        let directory = ended.value(directory) as i32;
+        path_base(writer, task, directory, is_always, SectionTag::Base);
+    }
+    if let Names::Two(_, directory) = names {
+        writer.kernel_string(SectionTag::SecondPath, second);
+        let directory = ended.value(directory) as i32;
+        path_base(writer, task, directory, is_always, SectionTag::SecondBase);
+    }
+    writer.submit(RecordKind::Call);
+    buffer.give_back();
 }
 
 /// Numbers of system calls of x86-64.
@@ -315,9 +310,22 @@ impl Kind {
     /// Takes down what is known when the operation begins.
     #[inline(always)]
     fn note(self, request: Untyped) {
-        note(request, |command, operation| match self {
-            Self::Openat => note_open(command, operation, number::OPENAT),
-            Self::Openat2 => note_open(command, operation, number::OPENAT2),
+        if is_agent() {
+            return;
+        }
+        let Some(buffer) = Buffer::take() else {
+            return;
+        };
+        let command = request.plus(offset!(request_command));
+        // SAFETY: the buffer is this program's, and all bytes are valid for an operation.
+        let operation = unsafe { &mut *buffer.writer.room::<Operation>() };
+        operation.values = [0; 8];
+        operation.file = 0;
+        operation.was_in_progress = 0;
+        operation.first[0] = 0;
+        operation.second[0] = 0;
+        match self {
+            Self::Openat | Self::Openat2 => note_open(command, operation, self.call().0),
             Self::Connect => {
                 // connect(descriptor, address, length)
                 operation.values[0] = descriptor(request, offset!(request_descriptor));
@@ -382,7 +390,27 @@ impl Kind {
                     command.follow(offset!(io_link_new_name)),
                 );
             }
-        });
+        }
+        if OPERATIONS.insert(request.0, &*operation, 0).is_err() {
+            count_drop(DROP_OPERATIONS);
+        }
+        buffer.give_back();
+    }
+
+    /// The system call that it stands for, and which of its arguments have a name.
+    #[inline(always)]
+    fn call(self) -> (u32, Names) {
+        match self {
+            Self::Openat => (number::OPENAT, Names::One(0)),
+            Self::Openat2 => (number::OPENAT2, Names::One(0)),
+            Self::Connect => (number::CONNECT, Names::None),
+            Self::Socket => (number::SOCKET, Names::None),
+            Self::Unlinkat => (number::UNLINKAT, Names::One(0)),
+            Self::Renameat => (number::RENAMEAT2, Names::Two(0, 2)),
+            Self::Mkdirat => (number::MKDIRAT, Names::One(0)),
+            Self::Symlinkat => (number::SYMLINKAT, Names::TextAndName(1)),
+            Self::Linkat => (number::LINKAT, Names::Two(0, 2)),
+        }
     }
 
     /// Makes the record of one that ended.
@@ -391,12 +419,10 @@ impl Kind {
         match self {
             Self::Openat | Self::Openat2 => record_open(ended),
             Self::Connect => record_connect(ended),
-            Self::Socket => record_call(ended, number::SOCKET, Names::None),
-            Self::Unlinkat => record_call(ended, number::UNLINKAT, Names::One(0)),
-            Self::Renameat => record_call(ended, number::RENAMEAT2, Names::Two(0, 2)),
-            Self::Mkdirat => record_call(ended, number::MKDIRAT, Names::One(0)),
-            Self::Symlinkat => record_call(ended, number::SYMLINKAT, Names::TextAndName(1)),
-            Self::Linkat => record_call(ended, number::LINKAT, Names::Two(0, 2)),
+            _ => {
+                let (syscall, names) = self.call();
+                record_call(ended, syscall, names);
+            }
         }
     }
 
@@ -440,41 +466,37 @@ fn note_open(command: Untyped, operation: &mut Operation, syscall: u32) {
 #[inline(always)]
 fn record_connect(ended: &Ended) {
     // SAFETY: the operation is in its map.
-    let (values, was_in_progress) = unsafe {
-        let operation = &raw const *ended.operation;
-        ((*operation).values, (*operation).was_in_progress != 0)
-    };
-    // It was recorded when it began; how it went on is not another connect.
-    if was_in_progress || !connect::is_wanted(ended.result) {
+    let was_in_progress = unsafe { (*ended.operation).was_in_progress != 0 };
+    // It was recorded when it began; that it came through is not another connect.
+    if (was_in_progress && ended.result >= 0) || !connect::is_wanted(ended.result) {
         return;
     }
-    with_buffer(|writer| {
-        let task = current_task();
-        let attempt = Attempt {
-            descriptor: values[0] as u32,
-            sock: sock_of_file(ended.request.follow(offset!(request_file))),
-            address: values[1],
-            length: values[2] as u32,
-        };
-        attempt.record(writer, task, ended.result, || {
-            writer.mark_io_uring(number::CONNECT, process_name(task));
-        });
+    let Some(buffer) = Buffer::take() else {
+        return;
+    };
+    let writer = buffer.writer;
+    let task = current_task();
+    let attempt = Attempt {
+        descriptor: ended.value(0) as u32,
+        sock: sock_of_file(ended.request.follow(offset!(request_file))),
+        address: ended.value(1),
+        length: ended.value(2) as u32,
+    };
+    attempt.record(writer, task, ended.result, || {
+        writer.mark_io_uring(number::CONNECT, process_name(task));
     });
+    buffer.give_back();
 }
 
 #[inline(always)]
 fn record_open(ended: &Ended) {
     // SAFETY: the operation is in its map.
-    let (values, file, name) = unsafe {
+    let (file, name) = unsafe {
         let operation = &raw const *ended.operation;
-        (
-            (*operation).values,
-            (*operation).file,
-            (&raw const (*operation).first) as u64,
-        )
+        ((*operation).file, (&raw const (*operation).first) as u64)
     };
     let result = ended.result;
-    let flags = values[1] as u32;
+    let flags = ended.value(1) as u32;
     let access = if flags & O_PATH == 0 {
         flags & ACCESS_MODE
     } else {
@@ -488,36 +510,39 @@ fn record_open(ended: &Ended) {
     if !is_asked {
         return;
     }
-    with_buffer(|writer| {
-        let task = current_task();
-        let mut is_open = false;
-        if result >= 0 {
-            let file = match file {
-                0 => file_of(task, result as u32),
-                UNKNOWN => Untyped(0),
-                file => Untyped(file),
-            };
-            writer.copy_file(file);
-            is_open = !file.is_null();
+    let Some(buffer) = Buffer::take() else {
+        return;
+    };
+    let writer = buffer.writer;
+    let task = current_task();
+    let mut is_open = false;
+    if result >= 0 {
+        let file = match file {
+            0 => file_of(task, result as u32),
+            UNKNOWN => Untyped(0),
+            file => Untyped(file),
+        };
+        writer.copy_file(file);
+        is_open = !file.is_null();
+    }
+    let part = writer.fixed_part::<OpenPart>();
+    // SAFETY: the part is inside the scratch buffer, which this program owns.
+    unsafe {
+        (*part).flags = (flags & !ACCESS_MODE) | access;
+        (*part).mode = ended.value(2) as u32;
+        (*part).directory = ended.value(0) as i32;
+        (*part).resolve = ended.value(3) as u32;
+        if is_open {
+            describe_file(part, writer);
         }
-        let part = writer.fixed_part::<OpenPart>();
-        // SAFETY: the part is inside the scratch buffer, which this program owns.
-        unsafe {
-            (*part).flags = (flags & !ACCESS_MODE) | access;
-            (*part).mode = values[2] as u32;
-            (*part).directory = values[0] as i32;
-            (*part).resolve = values[3] as u32;
-            if is_open {
-                describe_file(part, writer);
-            }
-        }
-        write_header(writer, RecordKind::Open, task, Some(result));
-        writer.mark_io_uring(values[5] as u32, process_name(task));
-        opened_section(writer, task, is_open);
-        writer.kernel_string(SectionTag::Path, name);
-        path_base(writer, task, values[0] as i32, false, SectionTag::Base);
-        writer.submit(RecordKind::Open);
-    });
+    }
+    write_header(writer, RecordKind::Open, task, Some(result));
+    writer.mark_io_uring(ended.value(5) as u32, process_name(task));
+    opened_section(writer, task, is_open);
+    writer.kernel_string(SectionTag::Path, name);
+    path_base(writer, task, ended.value(0) as i32, false, SectionTag::Base);
+    writer.submit(RecordKind::Open);
+    buffer.give_back();
 }
 
 /// The programs at the entry and at the exit of a function.
@@ -563,7 +588,7 @@ pub(crate) fn exit_io_connect(context: FExitContext) -> u32 {
             ended.forget();
             return 0;
         }
-        // A program can cancel the operation and use the socket all the same.
+        // It is recorded now: a program can cancel the operation and use the socket all the same.
         ended.result = IN_PROGRESS;
     }
     record_connect(&ended);
