@@ -155,7 +155,15 @@ fn without_debug_information(object: &[u8]) -> object::build::Result<Vec<u8>> {
     let mut builder = object::build::elf::Builder::read(object)?;
     for section in &mut builder.sections {
         let name = section.name.as_slice();
-        section.delete = name.starts_with(b".debug") || name.starts_with(b".rel.debug");
+        section.delete = name.starts_with(b".debug")
+            || name.starts_with(b".rel.debug")
+            // What is relocated there has its value in place already.
+            || name == b".rel.BTF.ext";
+        if name == b".BTF.ext"
+            && let object::build::elf::SectionData::Data(data) = &mut section.data
+        {
+            *data = without_lines(data).into();
+        }
     }
     builder.delete_orphans();
     // LLVM keeps the names of sections among those of symbols; the builder wants them apart.
@@ -167,6 +175,24 @@ fn without_debug_information(object: &[u8]) -> object::build::Result<Vec<u8>> {
     let mut stripped = Vec::new();
     builder.write(&mut stripped)?;
     Ok(stripped)
+}
+
+/// A section `.BTF.ext` without the lines of source that instructions come from, which are most of it: a header of
+/// eight words, in which the fifth and the sixth are place and length of the lines, then what is told of
+/// functions, and after that the lines (Documentation/bpf/btf.rst of Linux).
+fn without_lines(section: &[u8]) -> Vec<u8> {
+    let word = |index: usize| {
+        let bytes = section.get(index * 4..).and_then(<[u8]>::first_chunk::<4>);
+        bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes) as usize)
+    };
+    let (header, lines) = (word(1), word(4));
+    let mut kept = section.to_vec();
+    // Their length, and the place and length of relocations by type, of which there are none.
+    if let (Some(rest), true) = (kept.get_mut(20..32), header + lines <= section.len()) {
+        rest.fill(0);
+        kept.truncate(header + lines);
+    }
+    kept
 }
 
 fn variable(name: &str) -> Result<OsString, BuildError> {

@@ -162,3 +162,16 @@ pub const FOREIGN_PROGRAMS: [&str; 7] = [
     "foreign_path",
     "foreign_descriptor",
 ];
+
+/// The programs that make the records of operations of `io_uring` where tracepoints tell of them: they follow those of
+/// foreign calls in the table of programs.
+pub const RING_PROGRAMS: [&str; 3] = ["ring_open", "ring_connect", "ring_call"];
+/// The place of the first of [`RING_PROGRAMS`].
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+pub const RING_OPEN: u32 = FOREIGN_PROGRAMS.len() as u32;
+/// The place of the second.
+pub const RING_CONNECT: u32 = RING_OPEN + 1;
+/// The place of the third.
+pub const RING_CALL: u32 = RING_OPEN + 2;
+/// Places of the table of programs.
+pub const CALLED_PROGRAMS: u32 = RING_CALL + 1;

@@ -6,7 +6,7 @@
 //! first test is the cheapest.
 
 use agent_ebpf::{
-    ABSENT, FOREIGN_CALLS, FOREIGN_IPC, FOREIGN_IPCS, FOREIGN_PROGRAMS, FOREIGN_SOCKET,
+    ABSENT, CALLED_PROGRAMS, FOREIGN_CALLS, FOREIGN_IPC, FOREIGN_IPCS, FOREIGN_SOCKET,
     FOREIGN_SOCKETCALL, FOREIGN_X32, ForeignCall, IN_MEMORY, NARROW, PAGES, REARRANGED, UPPER,
     VIA_32_BIT, VIA_X32,
 };
@@ -26,9 +26,9 @@ use crate::record_writer::RecordWriter;
 #[map]
 static FOREIGN: Array<ForeignCall> = Array::with_max_entries(FOREIGN_CALLS, 0);
 
-/// The programs below, by their numbers in [`ForeignCall::program`], less one.
+/// The programs below, by their numbers in [`ForeignCall::program`], less one; then those of `io_uring`.
 #[map]
-static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(FOREIGN_PROGRAMS.len() as u32, 0);
+pub(crate) static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(CALLED_PROGRAMS, 0);
 
 /// `TS_COMPAT` of the kernel's `thread_info.status`: the thread is in a 32-bit call.
 pub(crate) const COMPAT: u32 = 2;

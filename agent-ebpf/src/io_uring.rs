@@ -12,7 +12,7 @@
 
 use agent_ebpf::{
     CallPart, DROP_OPERATIONS, DROP_SCRATCH_BUSY, OPEN_FAILED, OpenPart, RECORD_FAILURE,
-    RECORD_SUCCESS, RecordKind, SHARED_BUFFERS, SectionTag,
+    RECORD_SUCCESS, RING_CALL, RING_CONNECT, RING_OPEN, RecordKind, SHARED_BUFFERS, SectionTag,
 };
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
@@ -23,6 +23,7 @@ use aya_ebpf::programs::{FEntryContext, FExitContext, RawTracePointContext};
 use crate::call::{CAPTURES, RESULT_VALUE, path_base};
 use crate::connect::{self, Attempt, IN_PROGRESS};
 use crate::descriptor::{file_of, sock_of_file};
+use crate::foreign::PROGRAMS;
 use crate::kernel::{Typed, Untyped, current_task, offset, setting};
 use crate::open::{ACCESS_MODE, O_PATH, describe_file, is_wanted, opened_section};
 use crate::output::count_drop;
@@ -645,27 +646,41 @@ fn is_wanted_operation(opcode: u8) -> bool {
     opcode < 64 && word >> (opcode & 31) & 1 == 1
 }
 
+/// The kind of a request, if it is wanted.
+#[inline(always)]
+fn wanted_kind(request: Untyped) -> Option<Kind> {
+    if request.is_null() {
+        return None;
+    }
+    let opcode: u8 = request.read(offset!(request_opcode));
+    if is_wanted_operation(opcode) {
+        Kind::of(opcode)
+    } else {
+        None
+    }
+}
+
+/// Whether its success makes no completion.
+#[inline(always)]
+fn skips_success(request: Untyped) -> bool {
+    request.read::<u32>(offset!(request_flags)) & SKIPS_SUCCESS != 0
+}
+
 /// A request is submitted: `io_uring_submit_req(request)`, or `io_uring_submit_sqe(request, may_block)` up to 6.2.
 #[raw_tracepoint(tracepoint = "io_uring_submit_req")]
 pub(crate) fn io_uring_submitted(context: RawTracePointContext) -> u32 {
     let request = Untyped(context.arg::<u64>(0));
-    let opcode: u8 = request.read(offset!(request_opcode));
-    if !is_wanted_operation(opcode) {
-        return 0;
-    }
-    let Some(kind) = Kind::of(opcode) else {
+    let Some(kind) = wanted_kind(request) else {
         return 0;
     };
     kind.note(request);
-    let flags: u32 = request.read(offset!(request_flags));
-    if flags & SKIPS_SUCCESS == 0 {
-        return 0;
-    }
-    if let Some(ended) = ended(request, 0) {
+    if skips_success(request)
+        && let Some(operation) = OPERATIONS.get_ptr_mut(request.0)
+    {
         // There is no telling which descriptor it is going to be.
         // SAFETY: the operation is in its map.
-        unsafe { (*ended.operation).file = UNKNOWN };
-        kind.record(&ended);
+        unsafe { (*operation).file = UNKNOWN };
+        record_by_tail_call(&context, kind, request, 0);
     }
     0
 }
@@ -675,13 +690,13 @@ pub(crate) fn io_uring_submitted(context: RawTracePointContext) -> u32 {
 #[raw_tracepoint(tracepoint = "io_uring_complete")]
 pub(crate) fn io_uring_completed(context: RawTracePointContext) -> u32 {
     let request = Untyped(context.arg::<u64>(1));
-    let opcode: u8 = request.read(offset!(request_opcode));
-    if request.is_null() || !is_wanted_operation(opcode) {
-        return 0;
-    }
-    let Some(kind) = Kind::of(opcode) else {
+    let Some(kind) = wanted_kind(request) else {
         return 0;
     };
+    if skips_success(request) {
+        // It was recorded when it was submitted.
+        return 0;
+    }
     let mut result = if setting!(completion_is_entry) == 1 {
         i64::from(Untyped(context.arg::<u64>(2)).read::<i32>(COMPLETION_RESULT))
     } else {
@@ -691,8 +706,60 @@ pub(crate) fn io_uring_completed(context: RawTracePointContext) -> u32 {
         // It may go on all the same.
         result = IN_PROGRESS;
     }
-    if let Some(ended) = ended(request, result) {
-        kind.record(&ended);
+    record_by_tail_call(&context, kind, request, result);
+    0
+}
+
+/// Goes on with the program that makes the record: both tracepoints need it, and the verifier shall check it once.
+#[inline(always)]
+fn record_by_tail_call(context: &RawTracePointContext, kind: Kind, request: Untyped, result: i64) {
+    let Some(writer) = RecordWriter::resume() else {
+        return;
+    };
+    // Programs at tracepoints are not preempted, so what the CPU's buffer notes stays until it is read.
+    writer.set_foreign(request.0, 0, result);
+    let program = match kind {
+        Kind::Openat | Kind::Openat2 => RING_OPEN,
+        Kind::Connect => RING_CONNECT,
+        _ => RING_CALL,
+    };
+    // Where there is no such program, nothing happens: no rule wants it.
+    // SAFETY: all programs of the table take the context of a raw tracepoint.
+    unsafe { PROGRAMS.tail_call(context, program) };
+}
+
+/// The operation that was noted for the program that is called last.
+#[inline(always)]
+fn called() -> Option<(Ended, Kind)> {
+    let (request, result) = RecordWriter::resume()?.noted_request();
+    let ended = ended(Untyped(request), result)?;
+    let kind = Kind::of(ended.request.read(offset!(request_opcode)))?;
+    Some((ended, kind))
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_open(_context: RawTracePointContext) -> u32 {
+    if let Some((ended, _)) = called() {
+        record_open(&ended);
+        ended.forget();
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_connect(_context: RawTracePointContext) -> u32 {
+    if let Some((ended, _)) = called() {
+        record_connect(&ended);
+        ended.forget();
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_call(_context: RawTracePointContext) -> u32 {
+    if let Some((ended, kind)) = called() {
+        let (syscall, names) = kind.call();
+        record_call(&ended, syscall, names);
         ended.forget();
     }
     0

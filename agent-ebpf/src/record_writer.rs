@@ -160,6 +160,14 @@ impl RecordWriter {
         unsafe { ((*self.0).foreign_number as u32, (*self.0).foreign_result) }
     }
 
+    /// The request of `io_uring` that was noted in the place of a number, and its result.
+    #[cfg(not(feature = "bounded"))]
+    #[inline(always)]
+    pub(crate) fn noted_request(self) -> (u64, i64) {
+        // SAFETY: `self` came from `resume`.
+        unsafe { ((*self.0).foreign_number, (*self.0).foreign_result) }
+    }
+
     /// An argument of the call that was noted.
     #[inline(always)]
     pub(crate) fn foreign_argument(self, position: usize) -> u64 {

@@ -8,9 +8,9 @@ use agent_ebpf::{
     ForeignCall, IN_MEMORY, REARRANGED, names,
 };
 use aya::Ebpf;
-use aya::maps::{Array, MapData, ProgramArray};
-use aya::programs::RawTracePoint;
+use aya::maps::Array;
 
+use super::called::CalledPrograms;
 use super::{SensorError, Wanted};
 use crate::event::EventType;
 use crate::event::table::SeenBy;
@@ -46,41 +46,22 @@ fn forbids_32_bit(command_line: &str) -> bool {
     })
 }
 
-/// Loads the programs that the wanted calls need and fills the tables by which they are called; returns that
-/// of the programs, which has to be kept.
+/// Loads the programs that the wanted calls need and fills the tables by which they are called.
 pub(super) fn set(
     programs: &mut Ebpf,
+    called: &mut CalledPrograms,
     wanted: &Wanted,
-) -> Result<ProgramArray<MapData>, SensorError> {
+) -> Result<(), SensorError> {
     let calls = calls(wanted);
     let mut needed: Vec<u8> = calls.iter().map(|(_, call)| call.program).collect();
     needed.retain(|program| usize::from(*program) <= FOREIGN_PROGRAMS.len());
     needed.sort_unstable();
     needed.dedup();
     let failed = |map| move |source| SensorError::Map { map, source };
-    let mut table: ProgramArray<_> = programs
-        .take_map(names::PROGRAMS)
-        .ok_or(SensorError::Incomplete(names::PROGRAMS))?
-        .try_into()
-        .map_err(failed(names::PROGRAMS))?;
     for number in needed {
-        let index = usize::from(number) - 1;
-        let name = FOREIGN_PROGRAMS[index];
-        let refused = |source| SensorError::Refused {
-            program: name,
-            source,
-        };
-        let program: &mut RawTracePoint = programs
-            .program_mut(name)
-            .ok_or(SensorError::Incomplete(name))?
-            .try_into()
-            .map_err(refused)?;
-        program.load().map_err(refused)?;
-        super::tell_cost(name, program.info());
-        let descriptor = program.fd().map_err(refused)?;
-        table
-            .set(u32::from(number) - 1, descriptor, 0)
-            .map_err(failed(names::PROGRAMS))?;
+        let index = number - 1;
+        let name = FOREIGN_PROGRAMS[usize::from(index)];
+        called.load(programs, name, u32::from(index))?;
     }
     let map = programs
         .map_mut(names::FOREIGN)
@@ -91,7 +72,7 @@ pub(super) fn set(
             .set(place, ForeignBytes(call), 0)
             .map_err(failed(names::FOREIGN))?;
     }
-    Ok(table)
+    Ok(())
 }
 
 /// A [`ForeignCall`] as the value of a map.

@@ -6,6 +6,7 @@ use tracing::{debug, info, warn};
 
 use super::SensorError;
 use super::btf::Btf;
+use super::called::CalledPrograms;
 use super::kernel::{IoUring, Kernel};
 use super::probe::{Hook, Probe};
 use crate::event::EventType;
@@ -211,6 +212,7 @@ pub(super) fn is_function(probe: &Probe) -> bool {
 /// to functions.
 pub(super) fn load(
     programs: &mut Ebpf,
+    called: &mut CalledPrograms,
     kernel: &Kernel,
     probes: &mut Vec<Probe>,
 ) -> Result<(), SensorError> {
@@ -240,43 +242,56 @@ pub(super) fn load(
                 "no programs can be attached to functions of this kernel: io_uring is seen by its tracepoints"
             );
             debug!(%error, "refused");
-            use_tracepoints(programs, kernel, probes);
+            let wanted: Vec<Probe> = probes.extract_if(.., |probe| is_function(probe)).collect();
+            match tracepoints(programs, called, kernel, &wanted) {
+                Ok(tracepoints) => probes.extend(tracepoints),
+                Err(error) => warn!(%error, "what is done through io_uring is not seen"),
+            }
             Ok(())
         }
         outcome => outcome,
     }
 }
 
-/// Puts the programs for tracepoints in the place of those for functions.
-fn use_tracepoints(programs: &mut Ebpf, kernel: &Kernel, probes: &mut Vec<Probe>) {
-    probes.retain(|probe| !is_function(probe));
-    let Some(tracepoints) = kernel.io_uring_tracepoints else {
-        warn!(
-            "what is done through io_uring is not seen: this kernel has other tracepoints for it than Linux 6.0 and newer"
-        );
-        return;
-    };
-    let tracepoints = tracepoints.probes();
-    for probe in &tracepoints {
-        let Some(program) = programs.program_mut(probe.program) else {
-            continue;
+/// Loads the programs for tracepoints, and those that they call, in the place of these.
+fn tracepoints(
+    programs: &mut Ebpf,
+    called: &mut CalledPrograms,
+    kernel: &Kernel,
+    wanted: &[Probe],
+) -> Result<[Probe; 2], SensorError> {
+    let tracepoints = kernel
+        .io_uring_tracepoints
+        .ok_or(SensorError::IoUringTracepoints)?
+        .probes();
+    for (place, name) in (agent_ebpf::RING_OPEN..).zip(agent_ebpf::RING_PROGRAMS) {
+        let serves = |probe: &Probe| match probe.program {
+            "enter_io_openat" => name == "ring_open",
+            "enter_io_connect" => name == "ring_connect",
+            "enter_io_openat2" | "enter_io_fixed_fd_install" => false,
+            _ => name == "ring_call",
         };
-        let loaded: Result<(), ProgramError> =
-            program.try_into().and_then(|program: &mut RawTracePoint| {
-                program.load()?;
-                super::tell_cost(probe.program, program.info());
-                Ok(())
-            });
-        if let Err(source) = loaded {
-            let error = SensorError::Refused {
-                program: probe.program,
-                source,
-            };
-            warn!(%error, "what is done through io_uring is not seen");
-            return;
+        if wanted
+            .iter()
+            .any(|probe| matches!(probe.hook, Hook::FunctionEntry(_)) && serves(probe))
+        {
+            called.load(programs, name, place)?;
         }
     }
-    probes.extend(tracepoints);
+    for probe in &tracepoints {
+        let refused = |source| SensorError::Refused {
+            program: probe.program,
+            source,
+        };
+        let program: &mut RawTracePoint = programs
+            .program_mut(probe.program)
+            .ok_or(SensorError::Incomplete(probe.program))?
+            .try_into()
+            .map_err(refused)?;
+        program.load().map_err(refused)?;
+        super::tell_cost(probe.program, program.info());
+    }
+    Ok(tracepoints)
 }
 
 /// Attaches the programs for functions.

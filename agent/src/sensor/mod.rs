@@ -2,6 +2,7 @@
 //! reads what they record.
 
 mod btf;
+mod called;
 mod foreign;
 mod io_uring;
 mod kernel;
@@ -19,7 +20,7 @@ use agent_ebpf::{
     Capture, DROP_COUNTERS, DROP_MESSAGES, DROP_OPERATIONS, DROP_SCRATCH_BUSY, MAX_DATA,
     RecordKind, Settings, names,
 };
-use aya::maps::{Array, MapData, PerCpuArray, ProgramArray};
+use aya::maps::{Array, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, RawTracePoint, TracePoint};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use thiserror::Error;
@@ -33,6 +34,8 @@ pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
 pub use ring::{Reader, RingUsage, StopHandle, Wake, WakeHandle};
 pub use tracefs::TracefsError;
+
+use called::CalledPrograms;
 
 use crate::event::Pid;
 use crate::heap;
@@ -59,6 +62,9 @@ pub enum SensorError {
     /// The object could not be loaded.
     #[error("cannot load the eBPF programs: {}", chain(.0))]
     Load(#[source] EbpfError),
+    /// The tracepoints of `io_uring` are others than those known.
+    #[error("this kernel has other tracepoints for io_uring than Linux 6.0 and newer")]
+    IoUringTracepoints,
     /// The functions of the kernel could not be described to the loader.
     #[error("cannot describe the kernel's functions to the loader: {0}")]
     FunctionTypes(#[source] aya::BtfError),
@@ -131,8 +137,7 @@ pub struct Options {
 pub struct Sensor {
     /// Holds the links: programs are detached when it is dropped.
     _programs: Ebpf,
-    /// The kernel clears a table of programs when nobody has it open any more.
-    _foreign: Option<ProgramArray<MapData>>,
+    _called: CalledPrograms,
     /// What was attached.
     attached: Vec<Probe>,
     drops: DropCounters,
@@ -272,15 +277,14 @@ impl Sensor {
                 Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
             }
         }
-        io_uring::load(&mut programs, kernel, &mut probes)?;
+        let mut called = CalledPrograms::take(&mut programs)?;
+        io_uring::load(&mut programs, &mut called, kernel, &mut probes)?;
         let reader = Reader::new(&mut programs, options)?;
         set_captures(&mut programs, &options.wanted)?;
         let has_foreign = probes.iter().any(|probe| probe.program == names::SYS_EXIT);
-        let foreign = if has_foreign {
-            Some(foreign::set(&mut programs, &options.wanted)?)
-        } else {
-            None
-        };
+        if has_foreign {
+            foreign::set(&mut programs, &mut called, &options.wanted)?;
+        }
         // The process events come first, so that nothing done by an unknown process is seen.
         for probe in &probes {
             let program = programs
@@ -317,7 +321,7 @@ impl Sensor {
         Ok((
             Self {
                 _programs: programs,
-                _foreign: foreign,
+                _called: called,
                 attached: probes,
                 drops: DropCounters(Arc::new(drops)),
             },
