@@ -279,6 +279,8 @@ impl Sensor {
         }
         let mut called = CalledPrograms::take(&mut programs)?;
         io_uring::load(&mut programs, &mut called, kernel, &mut probes)?;
+        // It described the kernel's functions to the loader.
+        heap::give_back();
         let reader = Reader::new(&mut programs, options)?;
         set_captures(&mut programs, &options.wanted)?;
         let has_foreign = probes.iter().any(|probe| probe.program == names::SYS_EXIT);
