@@ -245,6 +245,7 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
             RuleMatching::All => Matching::All,
         },
         minimum_priority: config.priority,
+        failed_exec: config.sensor.failed_exec,
     };
     let program = Program::compile(&report.rules, options);
     for rule in program.inert_rules() {

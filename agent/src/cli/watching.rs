@@ -48,7 +48,6 @@ impl Watching {
             data_bytes: config.sensor.data_bytes,
             wanted: wanted_by(
                 program,
-                config.sensor.failed_exec,
                 match config.sensor.other_abis {
                     OtherAbis::Auto => sensor::runs_32_bit_calls(),
                     OtherAbis::Always => true,

@@ -32,6 +32,7 @@ mod program;
 mod regular_expression;
 pub(crate) mod report;
 mod resolve;
+mod result_fields;
 mod rule_item;
 mod rule_set;
 mod rule_switch;

@@ -12,10 +12,11 @@ use super::compiler::{Compiler, Node, NodeId, SlottedTest};
 use super::execution::{Execution, Memory, StepId, View};
 use super::knowledge::{self, EventClass, Knowledge, all_hold, is_open, judge, some_holds};
 use super::output::OutputFormat;
+use super::result_fields::names_result;
 use super::rule_set::{Rule, RuleSet};
 use crate::event::table::is_high_volume;
 use crate::event::{EventSet, EventType};
-use crate::fields::{FieldArgument, FieldSource, FieldUse};
+use crate::fields::{FieldSource, FieldUse};
 
 /// A rule's place in a [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,8 @@ pub struct CompileOptions {
     pub matching: Matching,
     /// Rules that matter less are left out.
     pub minimum_priority: Priority,
+    /// Failed execs are shown also to rules that do not ask about the result, as Falco does.
+    pub failed_exec: bool,
 }
 
 impl Default for CompileOptions {
@@ -48,6 +51,7 @@ impl Default for CompileOptions {
         Self {
             matching: Matching::First,
             minimum_priority: Priority::Debug,
+            failed_exec: false,
         }
     }
 }
@@ -165,11 +169,16 @@ impl Program {
         let mut filed = Vec::with_capacity(by_event.len());
         for (event, classes) in EventType::all().zip(by_event) {
             let is_high_volume = is_high_volume(event.name());
-            filed.push(classes.map(|roots: Arc<[NodeId]>| {
+            filed.push(EventClass::ALL.map(|class| {
+                let only_if_asked =
+                    class == EventClass::Failed && is_exec(event) && !options.failed_exec;
+                let whole = &classes[EventClass::Unknown as usize];
+                let asks = |index: usize| names_result(&nodes, &tests, whole[index]);
                 let mut rules = Vec::new();
-                for (index, root) in roots.iter().enumerate() {
+                for (index, root) in classes[class as usize].iter().enumerate() {
                     let is_asked = *root != NodeId::FALSE
-                        && (!is_high_volume || names[index].names(event.name()));
+                        && (!is_high_volume || names[index].names(event.name()))
+                        && (!only_if_asked || asks(index));
                     if let Some(step) = is_asked.then(|| step_of(*root)).flatten() {
                         rules.push(Filed {
                             rule: RuleIndex(index),
@@ -240,38 +249,12 @@ impl Program {
     /// Whether some rule asks about failed calls of this type.
     ///
     /// A rule that does not ask about the result of an exec means the program that started: a failed
-    /// one, which Falco shows it too, is a false alert.
+    /// one, which Falco shows it too, is a false alert. [`CompileOptions::failed_exec`] says otherwise.
     pub fn asks_about_failure(&self, event: EventType) -> bool {
-        if !matches!(event, EventType::EXECVE | EventType::EXECVEAT) {
-            return self.can_match(event, &knowledge::of_failure(event));
+        if is_exec(event) {
+            return !self.filed_of(event, EventClass::Failed).is_empty();
         }
-        let known = knowledge::of_failure(event);
-        let filed = self.filed_of(event, EventClass::Unknown);
-        filed.iter().any(|filed| {
-            self.names_result(filed.root) && self.judge(filed.root, &known) != Some(false)
-        })
-    }
-
-    fn names_result(&self, node: NodeId) -> bool {
-        match &self.nodes[node.index()] {
-            Node::Constant(_) => false,
-            Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| self.names_result(*part)),
-            Node::Not(inner) => self.names_result(*inner),
-            Node::Test(test) => {
-                self.tests[*test as usize]
-                    .slots
-                    .iter()
-                    .any(|(field, _)| match field.name {
-                        "evt.res" | "evt.rawres" | "evt.failed" | "evt.args" | "evt.info" => true,
-                        name if name.starts_with("evt.count.error") => true,
-                        "evt.arg" | "evt.rawarg" => {
-                            field.argument == FieldArgument::Key("res".to_owned())
-                                || field.argument == FieldArgument::Index(0)
-                        }
-                        _ => false,
-                    })
-            }
-        }
+        self.can_match(event, &knowledge::of_failure(event))
     }
 
     fn judge(&self, node: NodeId, known: Knowledge<'_>) -> Option<bool> {
@@ -293,7 +276,8 @@ impl Program {
     }
 
     /// Adds to `matches` the rules that an event matches under any of its views (at most two). Its
-    /// class has to be true of it; [`EventClass::Unknown`] is true of any.
+    /// class has to be true of it; [`EventClass::Unknown`] is true of any, and an exec of that class
+    /// counts as one that succeeded: nothing says that it failed.
     pub fn evaluate(
         &self,
         event: EventType,
@@ -330,6 +314,10 @@ impl Program {
             other.end();
         }
     }
+}
+
+fn is_exec(event: EventType) -> bool {
+    matches!(event, EventType::EXECVE | EventType::EXECVEAT)
 }
 
 /// Whether all that is known of an event before it happens follows from its name: not so for what is no

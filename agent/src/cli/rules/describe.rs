@@ -116,7 +116,7 @@ impl Description {
             ..CompileOptions::default()
         };
         let program = Program::compile(&alone, options);
-        let wanted = wanted_by(&program, false, false);
+        let wanted = wanted_by(&program, false);
         let sorted = |mut fields: Vec<String>| {
             fields.sort();
             fields.dedup();

@@ -412,7 +412,7 @@ proptest! {
         let errors: Vec<_> = report.errors().map(ToString::to_string).collect();
         prop_assert!(errors.is_empty(), "{:?}", errors);
         let matching = if first { Matching::First } else { Matching::All };
-        let options = CompileOptions { matching, ..CompileOptions::default() };
+        let options = CompileOptions { matching, failed_exec: true, ..CompileOptions::default() };
         let program = Program::compile(&report.rules, options);
         let naive: Vec<_> = report
             .rules
