@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::shown;
+use crate::escape::OneLine;
 use crate::fields::{FieldUse, Value};
 use crate::rules::{Comparison, CompiledComparison, Expression, field_text};
 
@@ -162,6 +163,7 @@ impl Explanation {
             return self.write(formatter, depth);
         }
         let text = shown::cut(&self.canonical());
+        let text = OneLine(&text);
         writeln!(formatter, "{:width$}✓ {text}", "", width = 2 * depth)
     }
 
@@ -169,7 +171,7 @@ impl Explanation {
         let Part::Comparison { text, seen } = &self.part else {
             return Ok(());
         };
-        write!(formatter, "{}", shown::cut(text))?;
+        write!(formatter, "{}", OneLine(&shown::cut(text)))?;
         for (index, (field, value)) in seen.iter().enumerate() {
             let joint = if index == 0 { "  <- " } else { ", " };
             match value {

@@ -11,6 +11,7 @@ use super::problem::FileError;
 use super::shown;
 use crate::config::read_rule_files;
 use crate::default_rules;
+use crate::escape::OneLine;
 use crate::fields::registry::closest;
 use crate::fields::{FieldUse, Value};
 use crate::rules::suggestion::did_you_mean;
@@ -287,8 +288,9 @@ fn why_not(verdict: &Verdict<'_>, all: &[Verdict<'_>], event_type: &str) -> Stri
             let first = all.iter().find(|other| other.fires);
             let name = first.map_or("", |other| &other.rule.name);
             format!(
-                "its condition holds, but rule '{name}', which is defined before it, matched first \
-                 (matching: first)\n"
+                "its condition holds, but rule '{}', which is defined before it, matched first \
+                 (matching: first)\n",
+                OneLine(name)
             )
         }
         Some(explanation) => explanation.to_string(),
@@ -307,7 +309,11 @@ fn check_alert<'v>(
     {
         failures.push(Failure {
             message: format!("the output of rule '{}' is another", rule.name),
-            details: format!("expected: {expected}\nfound:    {message}\n"),
+            details: format!(
+                "expected: {}\nfound:    {}\n",
+                OneLine(expected),
+                OneLine(&message)
+            ),
         });
     }
     let mut details = String::new();
@@ -319,19 +325,25 @@ fn check_alert<'v>(
             None => {
                 let names: Vec<&str> = fields.keys().map(String::as_str).collect();
                 let hint = did_you_mean(closest(name, names.into_iter()));
-                let _infallible = writeln!(details, "{name}: the alert has no such field{hint}");
+                let _infallible = writeln!(
+                    details,
+                    "{}: the alert has no such field{hint}",
+                    OneLine(name)
+                );
                 continue;
             }
         };
         if found != *expected {
             let text = |value: &Option<String>| {
-                value
-                    .as_ref()
-                    .map_or_else(|| "no value".to_owned(), |text| format!("'{text}'"))
+                value.as_ref().map_or_else(
+                    || "no value".to_owned(),
+                    |text| format!("'{}'", OneLine(text)),
+                )
             };
             let _infallible = writeln!(
                 details,
-                "{name}: expected {}, found {}",
+                "{}: expected {}, found {}",
+                OneLine(name),
                 text(expected),
                 text(&found)
             );

@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 use super::run::RunError;
 use super::{CliError, print};
 use crate::config::{Config, ConfigError};
+use crate::escape::OneLine;
 use crate::rules::{LoadReport, Rule, RuleSet, RuleSource, load, load_with};
 
 /// Arguments of `rules`.
@@ -152,7 +153,7 @@ fn check_text(report: &LoadReport) -> String {
             (false, true) => "Ok, with warnings",
             (false, false) => "Ok",
         };
-        let _infallible = writeln!(text, "{file}: {verdict}");
+        let _infallible = writeln!(text, "{}: {verdict}", OneLine(file));
     }
     for finding in &report.findings {
         let _infallible = writeln!(text, "{finding}");
@@ -207,8 +208,8 @@ fn list_text(rule: &Rule) -> String {
     format!(
         "{:<13} {}{state}  [{}]\n",
         rule.priority.name(),
-        rule.name,
-        tags(rule).join(", ")
+        OneLine(&rule.name),
+        OneLine(&tags(rule).join(", "))
     )
 }
 
@@ -217,6 +218,45 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn what_files_say_cannot_forge_lines() {
+        let text = r#"
+- rule: "name \e[31m\n2025 Critical forged  []"
+  desc: "\e]0;title\a first\n  condition: never"
+  condition: evt.type = openat and proc.name = "a\nb"
+  output: o %proc.aname[1]
+  priority: INFO
+  tags: ["\e[2J", "a\nb"]
+- "wrong": 1
+  "macro\e[m": 2
+- macro: "m\n\u202e"
+  condition: evt.type = open
+"#;
+        let source = RuleSource {
+            name: "na\nme\u{1b}[31m.yaml".to_owned(),
+            text: text.to_owned(),
+        };
+        let report = load(&[source]);
+        assert!(report.errors().next().is_none(), "{}", check_text(&report));
+        let rule = report.rules.rules().next().unwrap();
+        let texts = [
+            (list_text(rule), Some(1)),
+            (describe_text(rule), None),
+            (check_text(&report), None),
+        ];
+        for (text, lines) in texts {
+            let is_forged = |c: char| crate::escape::is_unprintable(c) && c != '\n';
+            assert!(!text.contains(is_forged), "{text:?}");
+            for start in ["2025", "me", "  condition: never", "b"] {
+                assert!(!text.lines().any(|line| line.starts_with(start)), "{text}");
+            }
+            assert!(
+                lines.is_none_or(|lines| text.lines().count() == lines),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn a_file_that_cannot_be_read_is_a_finding() {

@@ -196,7 +196,10 @@ fn failed_execs_are_shown_to_rules_that_ask_about_results() {
         let mut found = Vec::new();
         let mut cache = EvaluationCache::default();
         program.evaluate(EventType::EXECVE, class, &[&given], &mut cache, &mut found);
-        let names: Vec<_> = found.iter().map(|rule| &*program.rule(*rule).name).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|rule| &*program.rule(*rule).name)
+            .collect();
         assert_eq!(names, expected, "{class:?} {failed_exec}");
         assert_eq!(
             program.asks_about_failure(EventType::EXECVEAT),
