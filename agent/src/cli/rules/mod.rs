@@ -1,14 +1,16 @@
 //! `peregrine rules`
 
 mod describe;
+mod directory;
 mod test;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use describe::{describe_json, describe_text};
+use directory::yaml_files;
 use serde_json::{Value as Json, json};
 
 use super::run::RunError;
@@ -94,9 +96,22 @@ pub fn rules(args: &Args) -> Result<ExitCode, CliError> {
 
 fn sources(paths: &[PathBuf]) -> Result<Vec<RuleSource>, CliError> {
     let config = Config::load(None, &[]).map_err(|error| CliError::Run(error.into()))?;
-    let files = config
-        .rule_files(paths)
-        .map_err(|error| CliError::Run(error.into()))?;
+    let read = |paths: &[PathBuf]| {
+        config
+            .rule_files(paths)
+            .map_err(|error| CliError::Run(error.into()))
+    };
+    let mut files = Vec::new();
+    if paths.is_empty() {
+        files = read(&[])?;
+    }
+    for path in paths {
+        let found = read(std::slice::from_ref(path))?;
+        if found.is_empty() {
+            return Err(CliError::NoRuleFile { path: path.clone() });
+        }
+        files.extend(found);
+    }
     let source = |file: crate::config::RuleFile| RuleSource {
         name: file.name,
         text: file.text,
@@ -107,17 +122,30 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<RuleSource>, CliError> {
 /// Loads files; one that cannot be read is a finding like any other, and none after it is looked at.
 fn load_checked(files: &[PathBuf]) -> Result<LoadReport, CliError> {
     let mut readable = Vec::new();
-    for file in files {
-        match sources(std::slice::from_ref(file)) {
-            Ok(sources) => readable.extend(sources),
-            Err(CliError::Run(RunError::Config(ConfigError::Read { path, source }))) => {
-                let mut report = load(&readable);
-                if report.errors().next().is_none() {
-                    report.add_unreadable(&path.display().to_string(), &source.to_string());
+    let unreadable = |readable: &[RuleSource], path: &Path, why: &str| {
+        let mut report = load(readable);
+        if report.errors().next().is_none() {
+            report.add_unreadable(&path.display().to_string(), why);
+        }
+        Ok(report)
+    };
+    for path in files {
+        let found = match yaml_files(path) {
+            Ok(found) => found,
+            Err(error) => return unreadable(&readable, path, &error.to_string()),
+        };
+        if found.is_empty() {
+            let why = "no rule file (*.yaml, *.yml) is in the directory";
+            return unreadable(&readable, path, why);
+        }
+        for path in found {
+            match sources(&[path]) {
+                Ok(sources) => readable.extend(sources),
+                Err(CliError::Run(RunError::Config(ConfigError::Read { path, source }))) => {
+                    return unreadable(&readable, &path, &source.to_string());
                 }
-                return Ok(report);
+                Err(other) => return Err(other),
             }
-            Err(other) => return Err(other),
         }
     }
     Ok(load(&readable))
@@ -270,6 +298,13 @@ mod tests {
         let bad = write("bad.yaml", b"nonsense");
         let binary = write("binary.yaml", b"\xff\xfe");
         let missing = folder.path().join("missing.yaml");
+        let empty = folder.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        let mixed = folder.path().join("mixed");
+        fs::create_dir(&mixed).unwrap();
+        write("mixed/1.yaml", b"- list: l\n  items: []\n");
+        write("mixed/2.yaml", b"\xff\xfe");
+        write("mixed/3.yaml", b"nonsense");
         for (files, codes) in [
             (vec![&good], &["LOAD_UNUSED_LIST"][..]),
             (vec![&missing], &["LOAD_ERR_FILE_READ"]),
@@ -278,6 +313,8 @@ mod tests {
                 vec![&good, &missing, &bad],
                 &["LOAD_UNUSED_LIST", "LOAD_ERR_FILE_READ"],
             ),
+            (vec![&empty], &["LOAD_ERR_FILE_READ"]),
+            (vec![&mixed], &["LOAD_UNUSED_LIST", "LOAD_ERR_FILE_READ"]),
             // The first file that fails ends it.
             (vec![&bad, &missing], &["LOAD_ERR_YAML_VALIDATE"]),
         ] {
@@ -289,5 +326,7 @@ mod tests {
             let last = json.as_array().unwrap().last().unwrap();
             assert_eq!(last["successful"], report.errors().next().is_none());
         }
+        let found = sources(&[good, empty]);
+        assert!(matches!(found, Err(CliError::NoRuleFile { .. })));
     }
 }
