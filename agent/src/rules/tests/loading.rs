@@ -711,6 +711,24 @@ fn versions_that_are_compatible() {
 }
 
 #[test]
+fn of_a_key_that_is_there_twice_the_first_counts() {
+    let text = rule("evt.type = open") + "  desc: second\n  condition: evt.type = close\n";
+    let report = load_text(&text);
+    let rule = report.rules.rules().next().unwrap();
+    assert_eq!(
+        (&*rule.description, rule.condition.to_string().as_str()),
+        ("d", "evt.type = open")
+    );
+    let found: Vec<_> = report.warnings().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("rules.yaml:6:3: LOAD_UNKNOWN_KEY")
+            && found[0].contains("the key 'desc' is there twice: this one is ignored"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn warnings_do_not_keep_rules_from_loading() {
     let good = rule("fd.num > 0 and evt.type = open");
     let with = |more: &str| good.clone() + more;
@@ -718,6 +736,10 @@ fn warnings_do_not_keep_rules_from_loading() {
     for (text, expected) in [
         (good.clone(), &[][..]),
         (with("  colour: red\n"), &["LOAD_UNKNOWN_KEY"]),
+        (
+            with("  desc: other\n  priority: nonsense\n"),
+            &["LOAD_UNKNOWN_KEY", "LOAD_UNKNOWN_KEY"],
+        ),
         (with("- thing: x\n"), &["LOAD_UNKNOWN_ITEM"]),
         (with("- list: l\n  items: []\n"), &["LOAD_UNUSED_LIST"]),
         (
