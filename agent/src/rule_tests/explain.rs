@@ -87,13 +87,22 @@ fn explain_comparison<'v>(
         let found = value(field).map(|found| shown::value(&found));
         (field_text(field), found)
     });
+    let mut seen: Vec<(String, Option<String>)> = seen.collect();
+    if compiled
+        .as_ref()
+        .is_some_and(CompiledComparison::first_decides)
+    {
+        // It is no reason that another one is missing.
+        let mut is_first = true;
+        seen.retain(|(_, found)| std::mem::take(&mut is_first) || found.is_some());
+    }
     Explanation {
         holds: compiled
             .as_ref()
             .is_some_and(|compiled| compiled.holds(value)),
         part: Part::Comparison {
             text: comparison.to_string(),
-            seen: seen.collect(),
+            seen,
         },
     }
 }

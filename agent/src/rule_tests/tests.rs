@@ -252,6 +252,47 @@ rule 'opens' should not have fired, and did
 }
 
 #[test]
+fn names_of_hosts_are_those_of_the_test() {
+    let mut rules = String::new();
+    for (name, comparison) in [
+        ("is", "= github.example"),
+        ("is not", "!= github.example"),
+        ("is among", "in (gitlab.example, github.example)"),
+        ("is local", "= localhost"),
+    ] {
+        let condition = format!("evt.type=connect and fd.sip.name {comparison}");
+        rules += &format!(
+            "- {{rule: {name}, desc: d, condition: \"{condition}\", output: o, priority: INFO}}\n"
+        );
+    }
+    for (event, fires) in [
+        (
+            "fd.sip: 192.0.2.1, fd.sip.name: github.example",
+            "is, is among",
+        ),
+        ("fd.sip.name: github.example", "is, is among"),
+        ("fd.sip: 192.0.2.1, fd.sip.name: other.example", "is not"),
+        // Nothing is looked up, in no file and with no resolver.
+        ("fd.sip: 192.0.2.1", ""),
+        ("fd.sip: 127.0.0.1", ""),
+        ("fd.sip.name: localhost", "is not, is local"),
+    ] {
+        let file = format!(
+            "rules: rules.yaml\ntests:\n- name: x\n  event: {{evt.type: connect, {event}}}\n  \
+             expect: {{fires: [{fires}], exact: true}}\n"
+        );
+        let result = run_with(&rules, &file, &Options::default());
+        let text = report::text(&[result]);
+        assert!(text.contains("1 passed, 0 failed"), "{event}\n{text}");
+    }
+    let file = "rules: rules.yaml\ntests:\n- name: x\n  event: {evt.type: connect, fd.sip: 192.0.2.1}\n  \
+                expect: {fires: is not}\n";
+    let text = report::text(&[run_with(&rules, file, &Options::default())]);
+    let why = "fd.sip.name has no value, so the comparison is false, fd.sip is 192.0.2.1";
+    assert!(text.contains(why), "{text}");
+}
+
+#[test]
 fn values_are_of_the_fields_type() {
     for (value, expected) in [
         ("fd.name: 0755", "fd.name = 0755"),

@@ -12,6 +12,7 @@ mod exceptions;
 mod execution;
 mod expansion;
 mod glob;
+mod host_test;
 mod item;
 pub(crate) mod keys;
 pub mod knowledge;

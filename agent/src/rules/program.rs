@@ -14,6 +14,7 @@ use super::knowledge::{self, EventClass, Knowledge, all_hold, is_open, judge, so
 use super::output::OutputFormat;
 use super::result_fields::names_result;
 use super::rule_set::{Rule, RuleSet};
+use super::test::Check;
 use crate::event::table::is_high_volume;
 use crate::event::{EventSet, EventType};
 use crate::fields::{FieldSource, FieldUse};
@@ -207,6 +208,18 @@ impl Program {
     /// Every field that a condition or an output names; a field's position is its slot.
     pub fn fields(&self) -> &[FieldUse] {
         &self.fields
+    }
+
+    /// The names of hosts that conditions compare addresses with, some perhaps twice: to be resolved
+    /// before an event comes.
+    pub fn host_names(&self) -> impl Iterator<Item = Arc<str>> {
+        self.tests
+            .iter()
+            .filter_map(|test| match &test.test.check {
+                Check::Hosts(hosts) => Some(hosts.names().cloned()),
+                Check::Literals(_) | Check::Operand(..) => None,
+            })
+            .flatten()
     }
 
     /// The slot of a field.
