@@ -63,7 +63,9 @@ pub use operand::field_text;
 pub use output::{OutputError, OutputFormat};
 pub use parser::parse;
 pub use priority::{Priority, UnknownPriority};
-pub use program::{CompileOptions, CompiledRule, EvaluationCache, Matching, Program, RuleIndex};
+pub use program::{
+    CompileOptions, CompiledRule, EvaluationCache, Matching, NotShown, Program, RuleIndex,
+};
 pub use report::{Code, Excerpt, Finding, Item, LoadReport, Place, Position};
 pub use rule_set::{Rule, RuleSet};
 pub use rule_switch::RuleSwitch;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Priority;
 use super::compiler::{Compiler, Node, NodeId, SlottedTest};
+use super::event_types::EventTypes;
 use super::execution::{Execution, Memory, StepId, View};
 use super::knowledge::{self, EventClass, Knowledge, all_hold, is_open, judge, some_holds};
 use super::output::OutputFormat;
@@ -57,6 +58,33 @@ impl Default for CompileOptions {
     }
 }
 
+/// Why a rule is not asked about an event, whatever its condition says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotShown {
+    /// Reading and writing are so frequent that only rules whose condition names the event get it.
+    OnlyByName,
+    /// The exec failed, and the condition does not ask about the result.
+    FailedExec,
+}
+
+impl CompileOptions {
+    /// Whether a rule is not asked about events of a type and class, and why: for the names that its
+    /// condition limits it to, and whether that asks about the result of an event of this type.
+    fn not_shown(
+        &self,
+        event: EventType,
+        class: EventClass,
+        names: &EventTypes,
+        asks_about_result: impl FnOnce() -> bool,
+    ) -> Option<NotShown> {
+        if is_high_volume(event.name()) && !names.names(event.name()) {
+            return Some(NotShown::OnlyByName);
+        }
+        let is_failed_exec = class == EventClass::Failed && is_exec(event) && !self.failed_exec;
+        (is_failed_exec && !asks_about_result()).then_some(NotShown::FailedExec)
+    }
+}
+
 /// What is left of a rule beside its condition.
 #[derive(Clone, Debug)]
 pub struct CompiledRule {
@@ -70,6 +98,8 @@ pub struct CompiledRule {
     pub source: Arc<str>,
     /// What an alert says.
     pub output: OutputFormat,
+    /// The names of events that its condition limits it to.
+    event_types: EventTypes,
     /// The types of events that it can match, of those that can be delivered.
     pub events: EventSet,
 }
@@ -89,7 +119,7 @@ struct Filed {
 /// A compiled rule set.
 #[derive(Debug)]
 pub struct Program {
-    matching: Matching,
+    options: CompileOptions,
     nodes: Vec<Node>,
     tests: Vec<SlottedTest>,
     slots: HashMap<FieldUse, usize>,
@@ -114,14 +144,12 @@ impl Program {
         let wanted = |rule: &&Rule| rule.enabled && rule.priority <= options.minimum_priority;
         let mut compiled = Vec::new();
         let mut roots = Vec::new();
-        let mut names = Vec::new();
         for rule in rules.rules().filter(wanted) {
             let root = compiler.expression(&rule.condition);
             for field in rule.output.fields() {
                 compiler.slot(field);
             }
             roots.push(root);
-            names.push(rule.event_types.clone());
             compiled.push(CompiledRule {
                 name: Arc::clone(&rule.name),
                 priority: rule.priority,
@@ -132,6 +160,7 @@ impl Program {
                     .collect(),
                 source: Arc::from(rule.source.as_str()),
                 output: rule.output.clone(),
+                event_types: rule.event_types.clone(),
                 events: EventSet::EMPTY,
             });
         }
@@ -169,17 +198,16 @@ impl Program {
         let step_of = |root: NodeId| distinct.binary_search(&root).ok().map(|place| steps[place]);
         let mut filed = Vec::with_capacity(by_event.len());
         for (event, classes) in EventType::all().zip(by_event) {
-            let is_high_volume = is_high_volume(event.name());
             filed.push(EventClass::ALL.map(|class| {
-                let only_if_asked =
-                    class == EventClass::Failed && is_exec(event) && !options.failed_exec;
                 let whole = &classes[EventClass::Unknown as usize];
                 let asks = |index: usize| names_result(&nodes, &tests, whole[index]);
                 let mut rules = Vec::new();
                 for (index, root) in classes[class as usize].iter().enumerate() {
-                    let is_asked = *root != NodeId::FALSE
-                        && (!is_high_volume || names[index].names(event.name()))
-                        && (!only_if_asked || asks(index));
+                    let not_shown = || {
+                        options
+                            .not_shown(event, class, &compiled[index].event_types, || asks(index))
+                    };
+                    let is_asked = *root != NodeId::FALSE && not_shown().is_none();
                     if let Some(step) = is_asked.then(|| step_of(*root)).flatten() {
                         rules.push(Filed {
                             rule: RuleIndex(index),
@@ -194,7 +222,7 @@ impl Program {
             }));
         }
         Self {
-            matching: options.matching,
+            options,
             nodes,
             tests,
             slots,
@@ -242,6 +270,25 @@ impl Program {
         EventType::all()
             .filter(|event| !self.filed_of(*event, EventClass::Unknown).is_empty())
             .collect()
+    }
+
+    /// Why a rule is not asked about events of a type and class, if it is not although its condition may
+    /// match them.
+    pub fn not_shown(
+        &self,
+        rule: RuleIndex,
+        event: EventType,
+        class: EventClass,
+    ) -> Option<NotShown> {
+        let asks_about_result = || {
+            let filed = self.filed_of(event, EventClass::Unknown).iter();
+            filed
+                .filter(|filed| filed.rule == rule)
+                .any(|filed| names_result(&self.nodes, &self.tests, filed.root))
+        };
+        let names = &self.rule(rule).event_types;
+        self.options
+            .not_shown(event, class, names, asks_about_result)
     }
 
     /// Names of rules that can match none of the events that can be delivered.
@@ -317,7 +364,7 @@ impl Program {
             let holds = |view: &mut View<'_, '_>| view.part(rule.guard) && view.holds(rule.step);
             if holds(&mut view) || other.as_mut().is_some_and(holds) {
                 matches.push(rule.rule);
-                if self.matching == Matching::First {
+                if self.options.matching == Matching::First {
                     break;
                 }
             }
