@@ -71,7 +71,7 @@ impl CompileOptions {
     /// Whether a rule is not asked about events of a type and class, and why: for the names that its
     /// condition limits it to, and whether that asks about the result of an event of this type.
     fn not_shown(
-        &self,
+        self,
         event: EventType,
         class: EventClass,
         names: &EventTypes,

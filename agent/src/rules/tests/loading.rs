@@ -316,6 +316,25 @@ fn nesting_has_a_limit_and_no_depth_overflows_the_stack() {
 }
 
 #[test]
+fn all_conditions_together_have_a_limit() {
+    // The last macro has 2^16 tests, and all of them twice as many.
+    let mut macros = "- macro: m0\n  condition: fd.num=1\n".to_owned();
+    for level in 1..16 {
+        let below = level - 1;
+        macros += "- macro: m";
+        macros += &level.to_string();
+        macros += &format!("\n  condition: m{below} or fd.num={level} or m{below}\n");
+    }
+    let rules = |count: usize| {
+        let rule = |number| rule("evt.type=open and m15").replace(": r", &format!(": r{number}"));
+        macros.clone() + &(0..count).map(rule).collect::<Vec<_>>().concat()
+    };
+    let found = error(&rules(14));
+    assert!(found.message.contains("more than 1000000 tests"), "{found}");
+    assert_eq!(found.items[0].name, "r13");
+}
+
+#[test]
 fn errors_name_file_line_and_remedy() {
     let good = rule("fd.num>0");
     for (text, code, part) in [
