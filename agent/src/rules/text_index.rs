@@ -339,7 +339,7 @@ mod tests {
             GroupKind::End => TextTest::EndsWith(text.clone()),
             GroupKind::Part => TextTest::contains(text),
             GroupKind::Glob if index % 2 == 0 => TextTest::Glob(text.clone()),
-            GroupKind::Glob => TextTest::GlobIgnoringCase(text.to_ascii_lowercase()),
+            GroupKind::Glob => TextTest::GlobIgnoringCase(text.clone()),
             GroupKind::Regex => {
                 let text = String::from_utf8_lossy(text).replace(['*', '?'], ".+");
                 TextTest::Regex(regular_expression::compile(&text).unwrap())

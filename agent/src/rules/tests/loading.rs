@@ -318,13 +318,13 @@ fn nesting_has_a_limit_and_no_depth_overflows_the_stack() {
 #[test]
 fn all_conditions_together_have_a_limit() {
     // The last macro has 2^16 tests, and all of them twice as many.
-    let mut macros = "- macro: m0\n  condition: fd.num=1\n".to_owned();
-    for level in 1..16 {
-        let below = level - 1;
-        macros += "- macro: m";
-        macros += &level.to_string();
-        macros += &format!("\n  condition: m{below} or fd.num={level} or m{below}\n");
-    }
+    let macros: Vec<String> = (1..16)
+        .map(|level| {
+            let below = level - 1;
+            format!("- macro: m{level}\n  condition: m{below} or fd.num={level} or m{below}\n")
+        })
+        .collect();
+    let macros = "- macro: m0\n  condition: fd.num=1\n".to_owned() + &macros.concat();
     let rules = |count: usize| {
         let rule = |number| rule("evt.type=open and m15").replace(": r", &format!(": r{number}"));
         macros.clone() + &(0..count).map(rule).collect::<Vec<_>>().concat()

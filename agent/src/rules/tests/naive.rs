@@ -70,7 +70,25 @@ fn text_comparison(field: &'static str) -> BoxedStrategy<String> {
         "iglob",
     ]);
     let regex = prop::sample::select(vec!["a.*", "[ab]+", "/etc/.*", "(a|b)c?", "b"]);
-    let glob = prop::sample::select(vec!["a*", "?b", "[ab]*", "*.sh", "/etc/*", "*", "[!a]*"]);
+    let glob = prop::sample::select(vec![
+        "a*",
+        "?b",
+        "[ab]*",
+        "*.sh",
+        "/etc/*",
+        "*",
+        "[!a]*",
+        "[[:upper:]]*",
+        "*[[:lower:]]",
+        "[A-B]*",
+        "[a-\\\\c]*",
+        "[[.a.]]*",
+        "[[=b=]]*",
+        "[[:nothing:]]*",
+        "a[[]b]",
+        "[a",
+        "*[^[:alpha:]]*",
+    ]);
     let modifier = prop::sample::select(vec!["oneof", "anyof", "allof"]);
     let modified = prop::sample::select(vec!["=", "!=", "startswith", "contains", "endswith"]);
     Union::new(vec![
