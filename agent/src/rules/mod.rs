@@ -43,6 +43,7 @@ mod test;
 mod text_index;
 mod text_test;
 mod transformer;
+mod trie;
 mod warnings;
 pub(crate) mod yaml;
 
