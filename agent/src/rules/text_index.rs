@@ -160,23 +160,25 @@ impl Group {
                     .collect(),
             )),
             // Names and paths are short: looking for a rare byte first costs more.
-            GroupKind::Part => match texts.iter().map(|(text, _)| text.len()).sum::<usize>() {
-                ..=MOST_OF_TABLE => {
+            GroupKind::Part => {
+                let bytes: usize = texts.iter().map(|(text, _)| text.len()).sum();
+                if bytes > MOST_NEEDLES {
+                    return None;
+                }
+                if bytes <= MOST_OF_TABLE {
                     let automaton = DFA::builder()
                         .match_kind(MatchKind::Standard)
                         .prefilter(false)
                         .build(texts.iter().map(|(text, _)| text));
                     Search::Part(Box::new(automaton.ok()?))
-                }
-                ..=MOST_NEEDLES => {
+                } else {
                     let automaton = NFA::builder()
                         .match_kind(MatchKind::Standard)
                         .prefilter(false)
                         .build(texts.iter().map(|(text, _)| text));
                     Search::ManyParts(Box::new(automaton.ok()?))
                 }
-                _ => return None,
-            },
+            }
         };
         Some(Self {
             words,
