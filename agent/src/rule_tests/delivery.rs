@@ -1,6 +1,8 @@
 //! What the agent would do with the event of a test.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::event::EventDescription;
 use super::shown;
@@ -16,6 +18,8 @@ use crate::rules::{
 /// The rules of a test file as the agent runs them.
 pub(super) struct Delivery {
     program: Program,
+    /// The enabled rules by name.
+    indices: HashMap<Arc<str>, RuleIndex>,
 }
 
 /// An event of a test as the agent gets it.
@@ -31,17 +35,17 @@ impl Delivery {
             matching: Matching::All,
             ..CompileOptions::default()
         };
+        let program = Program::compile(rules, options);
+        let numbered = program.rules().iter().enumerate();
+        let indices = numbered.map(|(index, rule)| (Arc::clone(&rule.name), RuleIndex(index)));
         Self {
-            program: Program::compile(rules, options),
+            indices: indices.collect(),
+            program,
         }
     }
 
-    /// The enabled rules of the set that it was made of are numbered in their order.
     fn index(&self, rule: &Rule) -> Option<RuleIndex> {
-        let mut rules = self.program.rules().iter();
-        rules
-            .position(|other| other.name == rule.name)
-            .map(RuleIndex)
+        self.indices.get(&rule.name).copied()
     }
 
     /// `None`: the sensor has no such event.

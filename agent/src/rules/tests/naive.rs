@@ -237,6 +237,20 @@ fn any_comparison() -> impl Strategy<Value = String> {
         Just("evt.is_open_write = true".to_owned()).boxed(),
         Just("evt.is_open_write = false".to_owned()).boxed(),
         Just("evt.is_open_read != true".to_owned()).boxed(),
+        prop::sample::select(vec![
+            "evt.is_open_write exists",
+            "evt.is_open_read exists",
+            "evt.arg.res exists",
+            "evt.res exists",
+            "evt.res startswith \"\"",
+            "evt.failed exists",
+            "evt.failed != true",
+            "evt.rawres exists",
+            "b64(proc.name) exists",
+            "len(fd.name) > 3",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
         Just("evt.arg.res != SUCCESS".to_owned()).boxed(),
         Just("evt.arg.res startswith E".to_owned()).boxed(),
         Just("evt.res in (ENOENT, \"-512\")".to_owned()).boxed(),
