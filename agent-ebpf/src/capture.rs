@@ -25,6 +25,15 @@ pub const RECORD_FAILURE: u8 = 2;
 /// System calls of which the programs can know: numbers below this.
 pub const SYSCALLS: u32 = 512;
 
+/// What stands in the place of a system call's number in a record of a delivered signal.
+pub const SIGNAL_DELIVER: u32 = SYSCALLS;
+/// The same of a CPU's switch to another thread.
+pub const SWITCH: u32 = SYSCALLS + 1;
+/// The same of a page fault.
+pub const PAGE_FAULT: u32 = SYSCALLS + 2;
+/// Such numbers are below this.
+pub const RECORD_NUMBERS: u32 = SYSCALLS + 3;
+
 /// The programs that record system calls in general.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CaptureProgram {

@@ -30,6 +30,7 @@ mod fork;
 #[cfg(not(feature = "bounded"))]
 mod io_uring;
 mod kernel;
+mod kernel_event;
 mod open;
 mod output;
 mod overlay;

@@ -82,6 +82,8 @@ offsets! {
     task_signal: "task_struct" ["signal"] Required;
     task_thread_pid: "task_struct" ["thread_pid"] Required;
     task_exec_id: "task_struct" ["self_exec_id"] Required;
+    task_major_faults: "task_struct" ["maj_flt"] Optional;
+    task_minor_faults: "task_struct" ["min_flt"] Optional;
     task_fs: "task_struct" ["fs"] Required;
     task_files: "task_struct" ["files"] Required;
     task_mm: "task_struct" ["mm"] Required;
@@ -187,6 +189,7 @@ offsets! {
     regs_bx: "pt_regs" ["bx"] Required;
     regs_cx: "pt_regs" ["cx"] Required;
     regs_bp: "pt_regs" ["bp"] Required;
+    regs_ip: "pt_regs" ["ip"] Required;
     regs_syscall: "pt_regs" ["orig_ax"] Required;
     filename_name: "filename" ["name"] IoUring;
     request_command: "io_kiocb" ["cmd"] IoUring;

@@ -20,7 +20,7 @@ use crate::metrics::{
 use crate::pipeline::{Pipeline, PipelineError, PipelineGauges, needs_container_metadata};
 use crate::rules::Program;
 use crate::sensor::{self, Reader, Sensor};
-use crate::state::{ExecutableHashes, ProcessTable, Users};
+use crate::state::{ExecutableHashes, ProcessTable, Users, host_names};
 
 /// The attached sensor and the thread that handles what it records.
 pub(super) struct Watching {
@@ -41,6 +41,8 @@ impl Watching {
         alerts: &Dispatcher,
         readiness: &Readiness,
     ) -> Result<Self, RunError> {
+        host_names::start_resolving(program.host_names())
+            .map_err(RunError::system("start a thread"))?;
         let proc_root = config.host_root.join("proc");
         let options = sensor::Options {
             process_ring_bytes: config.sensor.process_ring_bytes,
@@ -48,7 +50,6 @@ impl Watching {
             data_bytes: config.sensor.data_bytes,
             wanted: wanted_by(
                 program,
-                config.sensor.failed_exec,
                 match config.sensor.other_abis {
                     OtherAbis::Auto => sensor::runs_other_abis(),
                     OtherAbis::Always => true,

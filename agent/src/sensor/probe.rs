@@ -117,6 +117,15 @@ impl Wanted {
                 probes.push(exit("sys_exit_chdir", call));
             }
         }
+        for event in self.events.iter() {
+            if let Some(EventDefinition {
+                seen_by: SeenBy::Tracepoints(names, _),
+                ..
+            }) = event.definition()
+            {
+                probes.extend(names.iter().copied().map(raw));
+            }
+        }
         for (_, definition) in self.captured() {
             probes.push(exit(definition.program().name(), definition.tracepoint));
         }
