@@ -106,11 +106,10 @@ impl Scene {
 /// Runs in a thread whose working directory and root are its own.
 fn in_a_thread_of_its_own(steps: impl FnOnce() + Send + 'static) {
     let thread = std::thread::spawn(|| {
+        let own = libc::CLONE_FS | libc::CLONE_NEWNS;
         // SAFETY: the call takes a number.
-        assert_eq!(
-            unsafe { system_call!(SYS_unshare, libc::CLONE_FS | libc::CLONE_NEWNS) },
-            0
-        );
+        let outcome = unsafe { system_call!(SYS_unshare, own) };
+        assert_eq!(outcome, 0);
         steps();
     });
     thread.join().expect("the thread ends well");
