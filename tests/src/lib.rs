@@ -11,12 +11,14 @@ mod agent;
 mod calls;
 mod container;
 mod events;
+mod flip;
 mod namespace;
 
 pub use agent::{Agent, AgentBuilder, Alert, MARKER_RULE, agent_binary, run_to_end};
 pub use calls::{Seen, Watch};
 pub use container::{Container, ContainerOptions};
 pub use events::Events;
+pub use flip::{Flipped, outcomes};
 pub use namespace::NetworkNamespace;
 
 use std::path::{Path, PathBuf};
