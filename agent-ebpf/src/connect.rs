@@ -4,9 +4,10 @@
 //! memory is kept beside them for calls that fail before the socket has any.
 
 use agent_ebpf::{ConnectPart, RecordKind, SectionTag};
-use aya_ebpf::helpers::generated::bpf_probe_read_user;
-use aya_ebpf::macros::tracepoint;
-use aya_ebpf::programs::TracePointContext;
+use aya_ebpf::helpers::generated::{bpf_get_current_pid_tgid, bpf_probe_read_user};
+use aya_ebpf::macros::{map, raw_tracepoint, tracepoint};
+use aya_ebpf::maps::LruHashMap;
+use aya_ebpf::programs::{RawTracePointContext, TracePointContext};
 
 use crate::descriptor::{
     AF_INET, AF_INET6, AF_UNIX, UNIX_PATH, file_of, sock_of_file, unix_section,
@@ -19,6 +20,73 @@ use crate::task::{is_agent, write_header};
 /// `EINPROGRESS`: a non-blocking connect that is under way counts as one.
 pub(crate) const IN_PROGRESS: i64 = -115;
 
+/// `EINTR`: a signal ended the call.
+const INTERRUPTED: i64 = -4;
+/// `ERESTARTSYS`: the same, and the call may be made again.
+const TO_BE_RESTARTED: i64 = -512;
+/// `TCP_SYN_SENT`
+const SYN_SENT: i32 = 2;
+const SOCK_STREAM: u16 = 1;
+const IPPROTO_TCP: u16 = 6;
+
+/// A connection over TCP that a thread began.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Begun {
+    /// Kernel address of the socket.
+    sock: u64,
+    /// The peer's address; an IPv4 address is in the first four bytes.
+    remote: [u8; 16],
+    /// The peer's port.
+    remote_port: u16,
+    /// `AF_*`
+    family: u16,
+    /// Zero.
+    reserved: [u16; 2],
+}
+
+/// By thread. While the call waits, another thread may put another socket in the place of the descriptor.
+#[map]
+static BEGUN: LruHashMap<u64, Begun> = LruHashMap::with_max_entries(1024, 0);
+
+/// The current thread.
+#[inline(always)]
+fn thread() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_get_current_pid_tgid() }
+}
+
+/// A socket comes into another state: socket, state before, state now. The first one of a connection is set by the thread
+/// that connects, when the destination is known.
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+pub(crate) fn inet_sock_set_state(context: RawTracePointContext) -> u32 {
+    if context.arg::<i32>(2) != SYN_SENT || is_agent() {
+        return 0;
+    }
+    let sock = Untyped(context.arg::<u64>(0));
+    let family: u16 = sock.read(offset!(sock_family));
+    let mut remote = [0; 16];
+    if family == AF_INET6 {
+        remote = sock.read(offset!(sock_v6_daddr));
+    } else {
+        let address: [u8; 4] = sock.read(offset!(sock_daddr));
+        remote[0] = address[0];
+        remote[1] = address[1];
+        remote[2] = address[2];
+        remote[3] = address[3];
+    }
+    let begun = Begun {
+        sock: sock.0,
+        remote,
+        remote_port: u16::from_be(sock.read(offset!(sock_dport))),
+        family,
+        reserved: [0; 2],
+    };
+    // Without it, what the descriptor stands for at the end is what is told.
+    let _noted = BEGUN.insert(thread(), begun, 0);
+    0
+}
+
 /// connect(descriptor, address, length)
 #[tracepoint(category = "syscalls", name = "sys_exit_connect")]
 pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
@@ -28,7 +96,8 @@ pub(crate) fn sys_exit_connect(context: TracePointContext) -> u32 {
 /// The exit of connect, by whatever ABI.
 #[inline(always)]
 pub(crate) fn connected(result: i64, abi: Abi) -> u32 {
-    if !is_wanted(result) || is_agent() {
+    let is_interrupted = result == INTERRUPTED || result == TO_BE_RESTARTED;
+    if !(is_wanted(result) || is_interrupted) || is_agent() {
         return 0;
     }
     let Some(writer) = RecordWriter::begin() else {
@@ -37,6 +106,17 @@ pub(crate) fn connected(result: i64, abi: Abi) -> u32 {
     let task = current_task();
     let arguments = Arguments::of(task, writer, abi);
     let descriptor = arguments.get(0) as u32;
+    let mut result = result;
+    if is_interrupted {
+        let family: u16 = sock_of_file(file_of(task, descriptor)).read(offset!(sock_family));
+        if family == AF_INET || family == AF_INET6 {
+            // The call ended, the connecting goes on.
+            result = IN_PROGRESS;
+        } else if !is_wanted(result) {
+            writer.abandon();
+            return 0;
+        }
+    }
     let attempt = Attempt {
         descriptor,
         sock: sock_of_file(file_of(task, descriptor)),
@@ -89,6 +169,27 @@ impl Attempt {
                 (*part).socket_type = sock.read(offset!(sock_type));
                 (*part).protocol = sock.read(offset!(sock_protocol));
                 internet_addresses(part, sock);
+            }
+            if let Some(begun) = BEGUN.get_ptr(thread()) {
+                let begun = *begun;
+                // Not by the address of the socket: one of MPTCP connects by another one.
+                let is_other = (*part).remote_port != begun.remote_port
+                    || core::ptr::read((&raw const (*part).remote).cast::<[u64; 2]>())
+                        != core::ptr::read((&raw const begun.remote).cast::<[u64; 2]>());
+                if is_other && result >= 0 || result == IN_PROGRESS {
+                    (*part).remote = begun.remote;
+                    (*part).remote_port = begun.remote_port;
+                }
+                if is_other && result >= 0 {
+                    (*part).own_pointer = begun.sock;
+                    (*part).family = begun.family;
+                    (*part).socket_type = SOCK_STREAM;
+                    (*part).protocol = IPPROTO_TCP;
+                    (*part).local = [0; 16];
+                    (*part).local_port = 0;
+                }
+                // It may have gone by itself.
+                let _gone = BEGUN.remove(thread());
             }
         }
         write_header(writer, RecordKind::Connect, task, Some(result));

@@ -2,8 +2,9 @@
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
 
-use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE};
+use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, trigger};
 
 fn rules() -> String {
     let own = std::process::id();
@@ -109,4 +110,55 @@ fn refused_and_under_way() {
     let alerts = connected(&agent);
     assert_eq!(alerts[0].text("evt.res"), "EINPROGRESS");
     assert_eq!(alerts[0].text("fd.sip"), "127.0.0.1");
+}
+
+/// What a program that connects slowly prints: the result and the port.
+fn slowly(how: &str) -> (i32, String) {
+    let output = Command::new(trigger("slow_connect"))
+        .arg(how)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let (result, port) = said.trim().split_once(' ').expect("two words");
+    (result.parse().expect("a number"), port.to_owned())
+}
+
+fn slow_connects(port: &str) -> Vec<Alert> {
+    let agent = AgentBuilder::rules(&format!(
+        "{MARKER_RULE}- rule: Connected\n  desc: A test.\n  condition: evt.type = connect and proc.name = slow_connect\n  output: connected %fd.rip %fd.rport %fd.l4proto %evt.res %thread.tid\n  priority: INFO\n"
+    ))
+    .start();
+    let (result, address) = slowly(port);
+    let expected = if port == "swap" { 0 } else { -libc::EINTR };
+    assert_eq!(result, expected);
+    agent.settle();
+    agent.alerts_where(|alert| {
+        alert.rule() == "Connected" && alert.field("fd.rport").to_string() == address
+    })
+}
+
+#[test]
+fn another_socket_in_the_place_of_the_descriptor_hides_nothing() {
+    let alerts = slow_connects("swap");
+    let came_through: Vec<_> = alerts
+        .iter()
+        .filter(|alert| alert.text("evt.res") == "SUCCESS")
+        .collect();
+    assert_eq!(came_through.len(), 1, "{alerts:#?}");
+    assert_eq!(came_through[0].text("fd.rip"), "127.0.0.1");
+    assert_eq!(came_through[0].text("fd.l4proto"), "tcp");
+}
+
+#[test]
+fn a_signal_ends_the_call_and_not_the_connecting() {
+    // Three fill the queue without waiting; the fourth waits until the signal comes.
+    let alerts = slow_connects("interrupt");
+    assert_eq!(alerts.len(), 4, "{alerts:#?}");
+    assert!(
+        alerts
+            .iter()
+            .all(|alert| alert.text("evt.res") == "EINPROGRESS"),
+        "{alerts:#?}"
+    );
 }

@@ -104,6 +104,7 @@ impl Wanted {
         add(EventType::OPENAT, exit("sys_exit_open", "openat"));
         add(EventType::OPENAT2, exit("sys_exit_open", "openat2"));
         add(EventType::CREAT, exit("sys_exit_open", "creat"));
+        add(EventType::CONNECT, raw("inet_sock_set_state"));
         add(EventType::CONNECT, exit("sys_exit_connect", "connect"));
         // A successful exec comes from the scheduler; its exit is for failures alone.
         if self.failures.contains(EventType::EXECVE) {
@@ -221,6 +222,7 @@ mod tests {
             names,
             [
                 "tracepoint syscalls/sys_exit_openat",
+                "raw_tracepoint inet_sock_set_state",
                 "tracepoint syscalls/sys_exit_connect"
             ]
         );
