@@ -21,6 +21,8 @@ pub struct ContainerOptions<'a> {
     pub capabilities: &'a [&'a str],
     /// Mounts on top, in the words of the OCI runtime specification.
     pub mounts: Vec<serde_json::Value>,
+    /// Changes its OCI configuration.
+    pub configure: Option<fn(&mut serde_json::Value)>,
 }
 
 /// A running container; deleted when dropped. Its own first program is `sleep`.
@@ -93,7 +95,7 @@ impl Container {
         ];
         mounts.extend(options.mounts.iter().cloned());
         let capabilities = options.capabilities;
-        let config = json!({
+        let mut config = json!({
             "ociVersion": "1.0.2",
             "process": {
                 "terminal": false, "user": {"uid": 0, "gid": 0}, "args": command, "cwd": "/",
@@ -107,6 +109,9 @@ impl Container {
             "mounts": mounts,
             "linux": {"namespaces": namespaces, "cgroupsPath": format!("/docker/{id}")},
         });
+        if let Some(configure) = options.configure {
+            configure(&mut config);
+        }
         fs::write(folder.path().join("config.json"), config.to_string())
             .expect("a config is written");
         let init = runc(&folder)

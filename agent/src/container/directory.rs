@@ -4,8 +4,9 @@
 //! up nobody else. A runtime may not know a container yet whose cgroup exists (a pod's sandbox is
 //! registered after its start), so the question is repeated for a while.
 
+use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::runtime::{Bundles, RuntimeClient, RuntimeError, Socket, describe};
-use super::{ContainerIdentity, ContainerMetadata, Runtime};
+use super::security::{ProcessSecurity, Verdict};
+use super::{ContainerIdentity, ContainerMetadata, Runtime, first_processes};
 
 /// Questions and answers under way; more are dropped, and asked again at the container's next event.
 const QUEUE: usize = 8192;
@@ -28,6 +30,19 @@ const UNKNOWN: Duration = Duration::from_millis(500);
 const NOBODY: Duration = Duration::from_millis(100);
 /// The waits between questions: from the first to the longest, each twice the one before.
 const WAITS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// When the container's first process is looked at again, counted from the time before, while its runtime
+/// still prepares it.
+const LOOKS: [Duration; 6] = [
+    Duration::from_millis(10),
+    Duration::from_millis(40),
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+];
+/// How often, at most, all processes are looked through for the first ones of containers whose pid no
+/// runtime tells.
+const SCANS: Duration = Duration::from_millis(100);
 /// How often is said that a runtime does not answer well.
 const COMPLAINTS: Duration = Duration::from_mins(1);
 
@@ -75,6 +90,8 @@ impl Directory {
         let asker = Arc::new(Asker {
             clients: clients.map(Arc::new).collect(),
             bundles: Bundles::new(host_root),
+            proc_root: host_root.join("proc"),
+            scanned: Mutex::new(None),
             stats,
             told,
             wake_up,
@@ -151,10 +168,15 @@ enum Answer {
 struct Asker {
     clients: Vec<Arc<Client>>,
     bundles: Bundles,
+    proc_root: PathBuf,
+    /// The first processes of all containers, and when they were looked for.
+    scanned: Mutex<Option<(Instant, FirstProcesses)>>,
     stats: Arc<DirectoryStats>,
     told: mpsc::Sender<Description>,
     wake_up: WakeUp,
 }
+
+type FirstProcesses = HashMap<ContainerIdentity, u32>;
 
 impl Asker {
     async fn run(self: Arc<Self>, mut asked: mpsc::Receiver<Arc<ContainerIdentity>>) {
@@ -171,26 +193,98 @@ impl Asker {
         }
     }
 
+    /// Tells what the runtimes know of a container and what the kernel says of its first process, and
+    /// once more when that runs the container's own program.
     async fn find_out(&self, identity: Arc<ContainerIdentity>) {
+        let described = self.find_description(&identity).await;
+        let is_described = described.is_some();
+        let described = described.unwrap_or_default();
+        let mut looks = LOOKS.into_iter();
+        let mut told = None;
+        loop {
+            let process = self.process_of(&identity, &described).await;
+            let is_preparing = process.as_ref().is_some_and(|found| found.is_preparing);
+            let wait = looks.next().filter(|_| is_preparing);
+            let mut metadata = described.clone();
+            let is_known = is_described || process.is_some();
+            if let Some(process) = process.filter(|_| wait.is_none()) {
+                process.correct(&mut metadata);
+            }
+            metadata.verdict = Verdict::of(identity.full_id(), &metadata);
+            if told.as_ref() != Some(&metadata) {
+                let known = is_known.then(|| metadata.clone());
+                self.tell(&identity, known, true).await;
+                told = Some(metadata);
+            }
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return,
+            }
+        }
+    }
+
+    /// What confines the container's first process; `None` if there is none any more, or yet.
+    async fn process_of(
+        &self,
+        identity: &Arc<ContainerIdentity>,
+        described: &ContainerMetadata,
+    ) -> Option<ProcessSecurity> {
+        let pid = match described.init_pid {
+            Some(pid) => pid,
+            None => self.first_process(identity).await?,
+        };
+        let (root, identity) = (self.proc_root.clone(), Arc::clone(identity));
+        let read =
+            tokio::task::spawn_blocking(move || ProcessSecurity::read(&root, pid, &identity));
+        // An error would be a panic, which has been printed where it was.
+        read.await.ok().flatten()
+    }
+
+    /// The pid of the container's first process, from a list of all that serves everybody who asks.
+    async fn first_process(&self, identity: &ContainerIdentity) -> Option<u32> {
+        let mut scanned = self.scanned.lock().await;
+        if let Some((at, found)) = &*scanned {
+            // Whoever reads about the process makes sure that it still is of this container.
+            if let Some(pid) = found.get(identity) {
+                return Some(*pid);
+            }
+            tokio::time::sleep(SCANS.saturating_sub(at.elapsed())).await;
+        }
+        let root = self.proc_root.clone();
+        let found = tokio::task::spawn_blocking(move || first_processes(&root));
+        // An error would be a panic, which has been printed where it was.
+        let found = found.await.unwrap_or_default();
+        let pid = found.get(identity).copied();
+        *scanned = Some((Instant::now(), found));
+        pid
+    }
+
+    /// What the runtimes know of a container; what its bundle tells is told at once.
+    async fn find_description(
+        &self,
+        identity: &Arc<ContainerIdentity>,
+    ) -> Option<ContainerMetadata> {
         let started = tokio::time::Instant::now();
         let (mut wait, longest) = WAITS;
         let mut bundle = None;
         loop {
             if bundle.is_none() {
-                bundle = self.bundle_of(&identity).await;
+                bundle = self.bundle_of(identity).await;
                 if let Some(found) = &bundle {
                     // It is what there is, should the deadline pass.
-                    self.tell(&identity, Some(found.clone()), false).await;
+                    let mut found = found.clone();
+                    found.verdict = Verdict::of(identity.full_id(), &found);
+                    self.tell(identity, Some(found), false).await;
                 }
             }
             let clients = self.present();
             let nobody = clients.is_empty();
-            let patience = match self.ask_all(clients, &identity).await {
+            let patience = match self.ask_all(clients, identity).await {
                 Answer::Found(mut found) => {
                     if let Some(bundle) = bundle {
                         found.complete_from(bundle);
                     }
-                    return self.tell(&identity, Some(*found), true).await;
+                    return Some(*found);
                 }
                 Answer::Unknown if nobody => NOBODY,
                 Answer::Unknown => UNKNOWN,
@@ -199,12 +293,12 @@ impl Asker {
             // With nobody to ask, or nobody who would know, a bundle is all there will ever be.
             let alone = bundle
                 .as_ref()
-                .is_some_and(|bundle| nobody || is_unmanaged(&identity, bundle));
+                .is_some_and(|bundle| nobody || is_unmanaged(identity, bundle));
             if alone || started.elapsed() >= patience {
                 if bundle.is_none() {
                     self.stats.unknown.fetch_add(1, Ordering::Relaxed);
                 }
-                return self.tell(&identity, bundle, true).await;
+                return bundle;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(longest);

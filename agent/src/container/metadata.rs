@@ -1,6 +1,7 @@
 //! What is known of a container beside its id.
 
 use super::image::ImageReference;
+use super::security::{SecurityState, Verdict};
 
 /// Labels longer than this, in bytes, are left out: Falco's `label_max_len`.
 const LABEL_LIMIT: usize = 100;
@@ -32,6 +33,10 @@ pub struct ContainerMetadata {
     pub ip: Option<Box<str>>,
     /// Which namespaces are the host's.
     pub host_namespaces: HostNamespaces,
+    /// What confines it.
+    pub security: SecurityState,
+    /// Which Pod Security Standard it meets, by all of the above.
+    pub verdict: Verdict,
     /// The pid of its first process, in the runtime's pid namespace.
     pub init_pid: Option<u32>,
     /// The pod that it is part of.
@@ -123,6 +128,8 @@ pub struct HostNamespaces {
     pub network: Option<bool>,
     /// IPC.
     pub ipc: Option<bool>,
+    /// Users and groups.
+    pub user: Option<bool>,
 }
 
 /// The Kubernetes pod of a container.
@@ -187,6 +194,11 @@ impl ContainerMetadata {
         self.mounts = mounts.into_iter().take(ITEM_LIMIT).collect();
     }
 
+    /// Whether a runtime or a bundle told of the container, and not only its process.
+    pub(super) fn is_described(&self) -> bool {
+        self.name.is_some() || self.user.is_some() || self.image.reference.is_some()
+    }
+
     /// Fills what is missing here from another description of the same container.
     pub(super) fn complete_from(&mut self, other: Self) {
         fn fill<T>(slot: &mut Option<T>, other: Option<T>) {
@@ -212,6 +224,8 @@ impl ContainerMetadata {
         fill(&mut self.host_namespaces.pid, theirs.pid);
         fill(&mut self.host_namespaces.network, theirs.network);
         fill(&mut self.host_namespaces.ipc, theirs.ipc);
+        fill(&mut self.host_namespaces.user, theirs.user);
+        self.security.complete_from(other.security);
         fill(&mut self.init_pid, other.init_pid);
         fill(&mut self.pod, other.pod);
     }

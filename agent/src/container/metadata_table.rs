@@ -134,9 +134,11 @@ impl MetadataTable {
                 entry.metadata = metadata;
             }
             if is_final {
-                entry.state = match entry.metadata {
-                    Some(_) => State::Known,
-                    None => State::Unknown(Instant::now()),
+                let described = entry.metadata.as_ref().map(|known| known.is_described());
+                entry.state = if described == Some(true) {
+                    State::Known
+                } else {
+                    State::Unknown(Instant::now())
                 };
                 settled(&identity);
             }

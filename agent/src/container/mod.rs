@@ -7,15 +7,18 @@
 mod cgroup;
 mod container_table;
 mod directory;
+mod first_process;
 mod identity;
 mod image;
 mod metadata;
 mod metadata_table;
 pub mod runtime;
+pub mod security;
 
 pub use cgroup::{CgroupHierarchies, CgroupMembership};
 pub use container_table::{ContainerTable, ContainerTableStats};
 pub use directory::{Description, Directory, DirectoryStats, WakeUp};
+pub use first_process::first_processes;
 pub use identity::{ContainerIdentity, Runtime};
 pub use metadata::{ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata};
 pub use metadata_table::{Known, MetadataTable};

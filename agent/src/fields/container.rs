@@ -1,6 +1,8 @@
 //! The `container.*` and `k8s.*` fields: from the cgroup, and from what the runtime knows.
 
 use super::{Context, Extractor, FieldArgument, Value};
+use crate::capability;
+use crate::container::security::{PodSecurity, SeccompMode};
 use crate::container::{ContainerMetadata, Image, Labels, Mount, PodMetadata};
 use crate::rules::glob_matches;
 
@@ -93,6 +95,50 @@ pub fn metadata_extractor(name: &str) -> Option<MetadataExtractor> {
             |container, _| container.host_namespaces.network.map(Value::Bool)
         }
         "container.host_ipc" => |container, _| container.host_namespaces.ipc.map(Value::Bool),
+        "container.security.cap_effective" => {
+            |container, _| container.security.effective.map(capabilities)
+        }
+        "container.security.cap_bounding" => {
+            |container, _| container.security.bounding.map(capabilities)
+        }
+        "container.security.seccomp" => {
+            |container, _| text(container.security.seccomp.map(SeccompMode::name))
+        }
+        "container.security.apparmor" => {
+            |container, _| text(container.security.apparmor.as_deref())
+        }
+        "container.security.selinux" => |container, _| text(container.security.selinux.as_deref()),
+        "container.security.no_new_privs" => {
+            |container, _| container.security.no_new_privileges.map(Value::Bool)
+        }
+        "container.security.read_only_root" => {
+            |container, _| container.read_only_root.map(Value::Bool)
+        }
+        "container.security.host_pid" => {
+            |container, _| container.host_namespaces.pid.map(Value::Bool)
+        }
+        "container.security.host_network" => {
+            |container, _| container.host_namespaces.network.map(Value::Bool)
+        }
+        "container.security.host_ipc" => {
+            |container, _| container.host_namespaces.ipc.map(Value::Bool)
+        }
+        "container.security.host_user" => {
+            |container, _| container.host_namespaces.user.map(Value::Bool)
+        }
+        "container.security.run_as_root" => {
+            |container, _| container.security.runs_as_root.map(Value::Bool)
+        }
+        "k8s.pod.security" => {
+            |container, _| text(container.verdict.standard().map(PodSecurity::name))
+        }
+        "k8s.pod.security.violations" => |container, _| {
+            let broken = container.verdict.violations();
+            let broken: Vec<Value<'_>> = broken
+                .map(|control| Value::text(control.name().as_bytes()))
+                .collect();
+            (!broken.is_empty()).then_some(Value::List(broken))
+        },
         "container.label" => |container, key| label(&container.labels, key),
         "container.labels" => |container, _| container.labels.shown().map(owned),
         "container.cni.json" | "k8s.pod.cni.json" => {
@@ -137,6 +183,10 @@ fn owned(text: String) -> Value<'static> {
     Value::Bytes(text.into_bytes().into())
 }
 
+fn capabilities(set: u64) -> Value<'static> {
+    owned(capability::names(set))
+}
+
 fn pod(container: &ContainerMetadata) -> Option<&PodMetadata> {
     container.pod.as_deref()
 }
@@ -175,6 +225,7 @@ fn mount<'c>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::container::security::{SecurityState, Verdict};
 
     fn container() -> ContainerMetadata {
         let mount = |source: &str, destination: &str, writable| Mount {
@@ -200,6 +251,14 @@ mod tests {
                 sandbox_id: Some("0123456789abcdef".into()),
                 ..PodMetadata::default()
             })),
+            security: SecurityState {
+                effective: Some(1 << 5),
+                bounding: Some(1 << 5 | 1),
+                seccomp: Some(SeccompMode::Filter),
+                apparmor: Some("docker-default".into()),
+                runs_as_root: Some(true),
+                ..SecurityState::default()
+            },
             ..ContainerMetadata::default()
         }
     }
@@ -208,7 +267,8 @@ mod tests {
     fn fields_of_metadata() {
         let key = |key: &str| FieldArgument::Key(key.to_owned());
         let none = FieldArgument::None;
-        let container = container();
+        let mut container = container();
+        container.verdict = Verdict::of("", &container);
         for (name, argument, expected) in [
             ("container.name", none.clone(), Some("web")),
             ("container.image", none.clone(), Some("reg:5000/app:2")),
@@ -255,14 +315,51 @@ mod tests {
                 Some("0123456789abcdef"),
             ),
             ("k8s.pod.label", key("x"), None),
+            (
+                "container.security.cap_effective",
+                none.clone(),
+                Some("CAP_KILL"),
+            ),
+            (
+                "container.security.cap_bounding",
+                none.clone(),
+                Some("CAP_CHOWN CAP_KILL"),
+            ),
+            ("container.security.seccomp", none.clone(), Some("filter")),
+            (
+                "container.security.apparmor",
+                none.clone(),
+                Some("docker-default"),
+            ),
+            ("container.security.selinux", none.clone(), None),
+            ("k8s.pod.security", none.clone(), Some("privileged")),
         ] {
             let value = metadata_extractor(name).unwrap()(&container, &argument);
             assert_eq!(value, text(expected), "{name}");
         }
+        let violations = metadata_extractor("k8s.pod.security.violations").unwrap();
+        let broken = [
+            "privileged",
+            "host_path_volumes",
+            "volume_types",
+            "run_as_root",
+            "drop_capabilities",
+        ]
+        .map(|name| Value::text(name.as_bytes()));
+        assert_eq!(
+            violations(&container, &none),
+            Some(Value::List(broken.into()))
+        );
+        assert_eq!(violations(&ContainerMetadata::default(), &none), None);
         for (name, expected) in [
             ("container.privileged", Some(true)),
             ("container.image.pinned", Some(false)),
             ("container.host_pid", None),
+            ("container.security.host_pid", None),
+            ("container.security.host_user", None),
+            ("container.security.no_new_privs", None),
+            ("container.security.read_only_root", None),
+            ("container.security.run_as_root", Some(true)),
         ] {
             let value = metadata_extractor(name).unwrap()(&container, &none);
             assert_eq!(value, expected.map(Value::Bool), "{name}");

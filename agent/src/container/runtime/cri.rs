@@ -164,6 +164,13 @@ struct Info {
 #[serde(default)]
 struct InfoConfig {
     linux: Option<InfoLinux>,
+    port_mappings: Vec<InfoPort>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct InfoPort {
+    host_port: i32,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -183,6 +190,12 @@ impl Info {
         info.get("info")
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default()
+    }
+
+    /// Whether ports of the host lead to a pod; containerd alone tells.
+    fn host_ports(&self) -> Option<bool> {
+        let config = self.config.as_ref()?;
+        Some(config.port_mappings.iter().any(|port| port.host_port != 0))
     }
 
     fn privileged(&self) -> Option<bool> {
@@ -283,8 +296,12 @@ impl Cri {
             described.ip.clone_from(&pod.ip);
             // A container joins its pod's namespaces, whosever those are.
             if let Some(of_pod) = sandbox.host_namespaces() {
-                described.host_namespaces = of_pod;
+                described.host_namespaces = HostNamespaces {
+                    user: described.host_namespaces.user,
+                    ..of_pod
+                };
             }
+            described.security.host_ports = Info::of(&sandbox.info).host_ports();
             described.pod = Some(Box::new(pod));
         }
         Ok(Some(described))
@@ -309,6 +326,7 @@ impl Cri {
             ..ContainerMetadata::default()
         };
         described.host_namespaces = found.host_namespaces().unwrap_or_default();
+        described.security.host_ports = info.host_ports();
         if let Some(spec) = info.spec {
             described.complete_from(spec.describe());
         }
@@ -410,6 +428,7 @@ impl PodSandboxStatusResponse {
             pid: Some(options.pid == NODE),
             network: Some(options.network == NODE),
             ipc: Some(options.ipc == NODE),
+            user: None,
         })
     }
 
@@ -500,6 +519,25 @@ mod tests {
             (shared.network, shared.pid, shared.ipc),
             (Some(true), Some(false), Some(false))
         );
+    }
+
+    #[test]
+    fn ports_of_the_host() {
+        for (json, expected) in [
+            (
+                r#"{"config": {"port_mappings": [{"container_port": 80, "host_port": 8080}]}}"#,
+                Some(true),
+            ),
+            (
+                r#"{"config": {"port_mappings": [{"container_port": 80}]}}"#,
+                Some(false),
+            ),
+            (r#"{"config": {}}"#, Some(false)),
+            ("{}", None),
+        ] {
+            let info = HashMap::from([("info".to_owned(), json.to_owned())]);
+            assert_eq!(Info::of(&info).host_ports(), expected, "{json}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::container::Runtime;
 use crate::container::metadata::{
     ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata, text,
 };
+use crate::container::security::SecurityState;
 
 /// A client of one engine.
 pub(super) struct Engine {
@@ -54,6 +55,9 @@ struct HostConfig {
     pid_mode: String,
     ipc_mode: String,
     network_mode: String,
+    /// Ports of the container, each with those of the host.
+    port_bindings: Option<serde_json::Map<String, serde_json::Value>>,
+    publish_all_ports: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -255,6 +259,14 @@ impl Inspected {
                 pid: Some(host.pid_mode == "host"),
                 network: Some(host.network_mode == "host"),
                 ipc: Some(host.ipc_mode == "host"),
+                user: None,
+            },
+            security: SecurityState {
+                host_ports: Some(
+                    host.publish_all_ports
+                        || host.port_bindings.is_some_and(|ports| !ports.is_empty()),
+                ),
+                ..SecurityState::default()
             },
             init_pid: self.state.map(|state| state.pid).filter(|pid| *pid != 0),
             pod,

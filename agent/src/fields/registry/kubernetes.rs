@@ -23,6 +23,17 @@ pub(super) const FIELDS: &[FieldDef] = &[
     field("k8s.pod.labels", Text, "all labels of the pod"),
     field("k8s.pod.ip", Text, "first IPv4 address of the pod"),
     field("k8s.pod.cni.json", Text, "network setup of the pod in JSON"),
+    field(
+        "k8s.pod.security",
+        Text,
+        "Pod Security Standard that the container meets: privileged, baseline or restricted",
+    ),
+    field(
+        "k8s.pod.security.violations",
+        Text,
+        "controls of the standards that it breaks",
+    )
+    .list(),
     field("k8s.rc.name", Text, "no longer has a value").deprecated(),
     field("k8s.rc.id", Text, "no longer has a value").deprecated(),
     field("k8s.rc.label", Text, "no longer has a value")
