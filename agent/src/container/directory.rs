@@ -110,6 +110,11 @@ impl Directory {
         self.answers.try_recv().ok()
     }
 
+    /// Waits for the next answer; `None` if no more can come.
+    pub async fn next_answer(&mut self) -> Option<Description> {
+        self.answers.recv().await
+    }
+
     /// Both ends of a directory that nobody answers but the caller.
     #[cfg(test)]
     pub(crate) fn manual() -> (
@@ -252,8 +257,9 @@ impl Asker {
         }
         let root = self.proc_root.clone();
         let found = tokio::task::spawn_blocking(move || first_processes(&root));
-        // An error would be a panic, which has been printed where it was.
-        let found = found.await.unwrap_or_default();
+        // An error would be a panic, which has been printed where it was; without a procfs nobody is
+        // found, and the agent has said so when it started.
+        let found = found.await.ok().and_then(Result::ok).unwrap_or_default();
         let pid = found.get(identity).copied();
         *scanned = Some((Instant::now(), found));
         pid

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::{CgroupMembership, ContainerIdentity};
@@ -13,12 +13,11 @@ const FILE_LIMIT: u64 = 32 * 1024;
 /// Looks through all processes below a mount of the host's procfs. A container's first process is the
 /// one that is process 1 where it lives, and of several (a container in a container's pid namespace)
 /// the one with the lowest id, as is that of a container without a pid namespace of its own.
-pub fn first_processes(proc_root: &Path) -> HashMap<ContainerIdentity, u32> {
+///
+/// Fails if the processes cannot be listed; one that ends meanwhile is left out.
+pub fn first_processes(proc_root: &Path) -> io::Result<HashMap<ContainerIdentity, u32>> {
     let mut found: HashMap<ContainerIdentity, (bool, u32)> = HashMap::new();
-    let Ok(processes) = fs::read_dir(proc_root) else {
-        return HashMap::new();
-    };
-    for process in processes.flatten() {
+    for process in fs::read_dir(proc_root)?.flatten() {
         let name = process.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
@@ -38,7 +37,7 @@ pub fn first_processes(proc_root: &Path) -> HashMap<ContainerIdentity, u32> {
             .or_insert(rank);
     }
     let pid_alone = |(identity, (_, pid))| (identity, pid);
-    found.into_iter().map(pid_alone).collect()
+    Ok(found.into_iter().map(pid_alone).collect())
 }
 
 /// Whether a `/proc/PID/status` says that this is process 1 of a pid namespace below.
@@ -85,13 +84,13 @@ mod tests {
         }
         fs::create_dir(root.path().join("70")).unwrap();
         fs::create_dir(root.path().join("sys")).unwrap();
-        let found = first_processes(root.path());
+        let found = first_processes(root.path()).unwrap();
         let mut found: Vec<(&str, u32)> = found
             .iter()
             .map(|(identity, pid)| (identity.full_id(), *pid))
             .collect();
         found.sort_unstable();
         assert_eq!(found, [("plain", 45), ("web", 30)]);
-        assert!(first_processes(Path::new("/nonexistent")).is_empty());
+        assert!(first_processes(&root.path().join("none")).is_err());
     }
 }

@@ -174,6 +174,11 @@ impl Labels {
         Some(&self.0.get(at.ok()?)?.1)
     }
 
+    /// All, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// `KEY:VALUE, KEY:VALUE` of all that Kubernetes did not set itself; `None` if there is none.
     pub fn shown(&self) -> Option<String> {
         let shown: Vec<String> = self
