@@ -1,4 +1,5 @@
 //! `peregrine containers`.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

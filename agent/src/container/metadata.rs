@@ -1,6 +1,9 @@
 //! What is known of a container beside its id.
 
+use std::sync::Arc;
+
 use super::image::ImageReference;
+use super::pod_details::PodDetails;
 use super::security::{SecurityState, Verdict};
 
 /// Labels longer than this, in bytes, are left out: Falco's `label_max_len`.
@@ -149,6 +152,8 @@ pub struct PodMetadata {
     pub ip: Option<Box<str>>,
     /// What set up its network said, in JSON.
     pub network_json: Option<Box<str>>,
+    /// What the Kubernetes API says of it.
+    pub details: Option<Arc<PodDetails>>,
 }
 
 /// Labels, sorted by key.
@@ -158,9 +163,14 @@ pub struct Labels(Box<[(Box<str>, Box<str>)]>);
 impl Labels {
     /// From pairs in any order; what is too long or too much is left out.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::within(LABEL_LIMIT, pairs)
+    }
+
+    /// The same, of keys and values that have at most `limit` bytes.
+    pub(super) fn within(limit: usize, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut labels: Vec<(Box<str>, Box<str>)> = pairs
             .into_iter()
-            .filter(|(key, value)| key.len() <= LABEL_LIMIT && value.len() <= LABEL_LIMIT)
+            .filter(|(key, value)| key.len() <= limit && value.len() <= limit)
             .map(|(key, value)| (key.into(), value.into()))
             .collect();
         labels.sort_unstable();

@@ -4,7 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+
 use super::directory::{Description, Directory};
+use super::pod_details::{PodUpdate, Pods, pod_uid};
 use super::{ContainerIdentity, ContainerMetadata};
 
 /// Containers remembered: ended ones too, until newer ones push them out. At some 4 KB each, as in a
@@ -17,6 +20,8 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct MetadataTable {
     directory: Directory,
+    /// What the Kubernetes API tells, if it is asked.
+    pods: Option<Pods>,
     containers: HashMap<Arc<ContainerIdentity>, Entry, foldhash::fast::RandomState>,
     /// Oldest first, for eviction.
     order: VecDeque<Arc<ContainerIdentity>>,
@@ -54,9 +59,17 @@ impl MetadataTable {
     pub fn new(directory: Directory) -> Self {
         Self {
             directory,
+            pods: None,
             containers: HashMap::default(),
             order: VecDeque::new(),
         }
+    }
+
+    /// With what the Kubernetes API tells of pods.
+    #[must_use]
+    pub fn with_pods(mut self, updates: mpsc::Receiver<PodUpdate>) -> Self {
+        self.pods = Some(Pods::new(updates));
+        self
     }
 
     /// The metadata of a container, which is asked for if it has not been.
@@ -121,6 +134,7 @@ impl MetadataTable {
     /// Takes the answers that have come, and returns the containers whose events need not wait any
     /// more.
     pub fn take_answers(&mut self, mut settled: impl FnMut(&Arc<ContainerIdentity>)) {
+        self.take_pods();
         while let Some(answer) = self.directory.answer() {
             let Description {
                 identity,
@@ -133,6 +147,9 @@ impl MetadataTable {
             if metadata.is_some() {
                 entry.metadata = metadata;
             }
+            if let Some(pods) = &self.pods {
+                pods.complete(&identity, &mut entry.metadata);
+            }
             if is_final {
                 let described = entry.metadata.as_ref().map(|known| known.is_described());
                 entry.state = if described == Some(true) {
@@ -141,6 +158,22 @@ impl MetadataTable {
                     State::Unknown(Instant::now())
                 };
                 settled(&identity);
+            }
+        }
+    }
+
+    /// Takes the changes of pods that have come.
+    fn take_pods(&mut self) {
+        let Some(pods) = &mut self.pods else {
+            return;
+        };
+        while let Some(uid) = pods.take_update() {
+            for (identity, entry) in &mut self.containers {
+                let is_of_pod = pod_uid(identity, entry.metadata.as_deref()) == Some(&*uid);
+                // What has not been answered yet is completed when it is.
+                if is_of_pod && entry.state != State::Awaited {
+                    pods.complete(identity, &mut entry.metadata);
+                }
             }
         }
     }
@@ -167,6 +200,7 @@ impl MetadataTable {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PodDetails;
     use super::*;
 
     fn identity(path: &str) -> Arc<ContainerIdentity> {
@@ -240,6 +274,47 @@ mod tests {
         told.try_send(answer(&web, Some("whole"), true)).unwrap();
         table.take_answers(|_| {});
         assert_eq!(name(&table.get(&web)), "whole");
+    }
+
+    #[test]
+    fn what_the_kubernetes_api_tells_is_added_before_and_after_the_answer() {
+        const UID: &str = "9b2c7f0e-6a51-4c39-8f0d-1c2b3a495867";
+        let (directory, _asked, told) = Directory::manual();
+        let (pods, updates) = mpsc::channel(8);
+        let mut table = MetadataTable::new(directory).with_pods(updates);
+        let id = "3f1c0a5be2d94c7786a1b0c9d8e7f60514233241506f7e8d9cabbac9d8e7f601";
+        let web = identity(&format!("/kubepods/besteffort/pod{UID}/{id}"));
+        let present = |account: &str| {
+            let details = PodDetails {
+                name: Some("web-0".into()),
+                service_account: Some(account.into()),
+                ..PodDetails::default()
+            };
+            PodUpdate::Present(UID.into(), Arc::new(details))
+        };
+        let pod_of = |table: &mut MetadataTable| match table.get(&web) {
+            Known::Now(Some(metadata)) => {
+                let pod = metadata.pod.clone().unwrap();
+                let account = pod.details.unwrap().service_account.clone().unwrap();
+                (metadata.name.clone(), pod.name.unwrap(), account)
+            }
+            known => panic!("{known:?}"),
+        };
+        table.get(&web);
+        pods.try_send(present("first")).unwrap();
+        table.take_answers(|_| panic!("no runtime answered"));
+        assert!(matches!(table.get(&web), Known::Awaited));
+        told.try_send(answer(&web, Some("web"), true)).unwrap();
+        table.take_answers(|_| {});
+        let expected = (Some("web".into()), "web-0".into(), "first".into());
+        assert_eq!(pod_of(&mut table), expected);
+
+        pods.try_send(present("second")).unwrap();
+        pods.try_send(PodUpdate::Gone(UID.into())).unwrap();
+        table.take_answers(|_| {});
+        // A pod that is gone keeps what was known: its last programs may still run.
+        let expected = (Some("web".into()), "web-0".into(), "second".into());
+        assert_eq!(pod_of(&mut table), expected);
     }
 
     #[test]

@@ -10,8 +10,10 @@ mod directory;
 mod first_process;
 mod identity;
 mod image;
+mod kubernetes;
 mod metadata;
 mod metadata_table;
+mod pod_details;
 pub mod runtime;
 pub mod security;
 
@@ -20,5 +22,7 @@ pub use container_table::{ContainerTable, ContainerTableStats};
 pub use directory::{Description, Directory, DirectoryStats, WakeUp};
 pub use first_process::first_processes;
 pub use identity::{ContainerIdentity, Runtime};
+pub use kubernetes::{KubernetesApi, KubernetesStats};
 pub use metadata::{ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata};
 pub use metadata_table::{Known, MetadataTable};
+pub use pod_details::{PodDetails, PodOwner, PodUpdate};

@@ -3,7 +3,7 @@
 use super::{Context, Extractor, FieldArgument, Value};
 use crate::capability;
 use crate::container::security::{PodSecurity, SeccompMode};
-use crate::container::{ContainerMetadata, Image, Labels, Mount, PodMetadata};
+use crate::container::{ContainerMetadata, Image, Labels, Mount, PodDetails, PodMetadata};
 use crate::rules::glob_matches;
 
 /// Computes a field from a container's metadata alone.
@@ -152,8 +152,28 @@ pub fn metadata_extractor(name: &str) -> Option<MetadataExtractor> {
             let id = pod(container)?.sandbox_id.as_deref()?;
             text(Some(id.get(..12).unwrap_or(id)))
         },
-        "k8s.pod.label" => |container, key| label(&pod(container)?.labels, key),
-        "k8s.pod.labels" => |container, _| pod(container)?.labels.shown().map(owned),
+        // The API's labels are of now, the runtime's of when the pod was made.
+        "k8s.pod.label" => |container, key| {
+            let of_api = || label(&details(container)?.labels, key);
+            of_api().or_else(|| label(&pod(container)?.labels, key))
+        },
+        "k8s.pod.labels" => |container, _| {
+            let of_api = || details(container)?.labels.shown();
+            of_api()
+                .or_else(|| pod(container)?.labels.shown())
+                .map(owned)
+        },
+        "k8s.pod.annotation" => |container, key| label(&details(container)?.annotations, key),
+        "k8s.pod.owner.kind" => {
+            |container, _| text(Some(&details(container)?.owner.as_ref()?.kind))
+        }
+        "k8s.pod.owner.name" => {
+            |container, _| text(Some(&details(container)?.owner.as_ref()?.name))
+        }
+        "k8s.pod.service_account" => {
+            |container, _| text(details(container)?.service_account.as_deref())
+        }
+        "k8s.node.name" => |container, _| text(details(container)?.node.as_deref()),
         "k8s.pod.ip" => |container, _| text(pod(container)?.ip.as_deref()),
         _ => return None,
     })
@@ -191,6 +211,11 @@ fn pod(container: &ContainerMetadata) -> Option<&PodMetadata> {
     container.pod.as_deref()
 }
 
+/// What the Kubernetes API says of the pod.
+fn details(container: &ContainerMetadata) -> Option<&PodDetails> {
+    pod(container)?.details.as_deref()
+}
+
 fn label<'c>(labels: &'c Labels, argument: &FieldArgument) -> Option<Value<'c>> {
     match argument {
         FieldArgument::Key(key) => text(labels.get(key)),
@@ -225,6 +250,9 @@ fn mount<'c>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    use crate::container::PodOwner;
     use crate::container::security::{SecurityState, Verdict};
 
     fn container() -> ContainerMetadata {
@@ -249,6 +277,18 @@ mod tests {
                 name: Some("web-0".into()),
                 namespace: Some("shop".into()),
                 sandbox_id: Some("0123456789abcdef".into()),
+                labels: Labels::new([("tier".to_owned(), "old".to_owned())]),
+                details: Some(Arc::new(PodDetails {
+                    labels: Labels::new([("tier".to_owned(), "new".to_owned())]),
+                    annotations: Labels::new([("note".to_owned(), "x".to_owned())]),
+                    owner: Some(PodOwner {
+                        kind: "StatefulSet".into(),
+                        name: "web".into(),
+                    }),
+                    service_account: Some("shop-web".into()),
+                    node: Some("node-1".into()),
+                    ..PodDetails::default()
+                })),
                 ..PodMetadata::default()
             })),
             security: SecurityState {
@@ -315,6 +355,13 @@ mod tests {
                 Some("0123456789abcdef"),
             ),
             ("k8s.pod.label", key("x"), None),
+            ("k8s.pod.label", key("tier"), Some("new")),
+            ("k8s.pod.labels", none.clone(), Some("tier:new")),
+            ("k8s.pod.annotation", key("note"), Some("x")),
+            ("k8s.pod.owner.kind", none.clone(), Some("StatefulSet")),
+            ("k8s.pod.owner.name", none.clone(), Some("web")),
+            ("k8s.pod.service_account", none.clone(), Some("shop-web")),
+            ("k8s.node.name", none.clone(), Some("node-1")),
             (
                 "container.security.cap_effective",
                 none.clone(),

@@ -448,6 +448,7 @@ impl PodSandboxStatusResponse {
                 .network
                 .filter(|json| !json.is_null())
                 .and_then(|json| text(&json.to_string())),
+            details: None,
         }
     }
 }

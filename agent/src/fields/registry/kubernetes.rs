@@ -24,6 +24,32 @@ pub(super) const FIELDS: &[FieldDef] = &[
     field("k8s.pod.ip", Text, "first IPv4 address of the pod"),
     field("k8s.pod.cni.json", Text, "network setup of the pod in JSON"),
     field(
+        "k8s.pod.annotation",
+        Text,
+        "one annotation of the pod; asks the Kubernetes API",
+    )
+    .required(ArgumentSyntax::Key),
+    field(
+        "k8s.pod.owner.kind",
+        Text,
+        "kind of what keeps the pod, such as ReplicaSet; asks the Kubernetes API",
+    ),
+    field(
+        "k8s.pod.owner.name",
+        Text,
+        "name of what keeps the pod; asks the Kubernetes API",
+    ),
+    field(
+        "k8s.pod.service_account",
+        Text,
+        "service account of the pod; asks the Kubernetes API",
+    ),
+    field(
+        "k8s.node.name",
+        Text,
+        "node that the pod is on; asks the Kubernetes API",
+    ),
+    field(
         "k8s.pod.security",
         Text,
         "Pod Security Standard that the container meets: privileged, baseline or restricted",
