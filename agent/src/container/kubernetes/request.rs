@@ -185,3 +185,72 @@ impl Response {
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(json).map_err(|error| ApiError::Protocol(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rcgen::generate_simple_self_signed;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+
+    use super::super::access::Tls;
+    use super::*;
+
+    /// An API with a certificate for 127.0.0.1; returns its port and the certificate.
+    async fn serve() -> (u16, Vec<u8>) {
+        let made = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key =
+            PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue";
+                let _ = stream.write_all(answer).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        (port, made.cert.pem().into_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_server_has_to_show_a_certificate_of_the_authority() {
+        let (port, authority) = serve().await;
+        let (_, another) = serve().await;
+        for (authority, name, accepted) in [
+            (&authority, "127.0.0.1", true),
+            (&authority, "127.0.0.2", false),
+            (&another, "127.0.0.1", false),
+        ] {
+            let access = Access {
+                host: "127.0.0.1".to_owned(),
+                port,
+                tls: Some(Tls::new(name, authority, None).unwrap()),
+                authorization: None,
+            };
+            let answer = match get(&access, "/").await {
+                Ok(response) => response.json::<bool>().await,
+                Err(error) => Err(error),
+            };
+            assert_eq!(answer.is_ok(), accepted, "{name}: {answer:?}");
+        }
+    }
+}

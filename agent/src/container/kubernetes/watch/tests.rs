@@ -104,7 +104,7 @@ fn chunks(lines: &[Value]) -> String {
         let line = format!("{line}\n");
         let (first, second) = line.split_at(line.len() / 2);
         for part in [first, second] {
-            text += &format!("{:x}\r\n{part}\r\n", part.len());
+            text.extend([&format!("{:x}", part.len()), "\r\n", part, "\r\n"]);
         }
     }
     text
@@ -143,7 +143,7 @@ fn list(items: &[Value], version: u32, next: Option<&str>) -> Reply {
     Reply::Body(200, text)
 }
 
-fn line(kind: &str, object: Value) -> Value {
+fn line(kind: &str, object: &Value) -> Value {
     json!({"type": kind, "object": object})
 }
 
@@ -164,12 +164,12 @@ async fn pods_are_listed_in_pages_and_followed() {
         list(&[pod("a", 1, "one")], 5, Some("more=")),
         list(&[pod("b", 2, "two")], 5, None),
         Reply::Ended(vec![
-            line("ADDED", pod("c", 6, "three")),
-            line("MODIFIED", pod("a", 7, "changed")),
-            line("DELETED", pod("b", 8, "two")),
-            line("BOOKMARK", bookmark),
+            line("ADDED", &pod("c", 6, "three")),
+            line("MODIFIED", &pod("a", 7, "changed")),
+            line("DELETED", &pod("b", 8, "two")),
+            line("BOOKMARK", &bookmark),
         ]),
-        Reply::Open(vec![line("DELETED", pod("c", 10, "three"))]),
+        Reply::Open(vec![line("DELETED", &pod("c", 10, "three"))]),
     ])
     .await;
     let PodUpdate::Present(uid, details) = updates.recv().await.unwrap() else {
@@ -210,7 +210,7 @@ async fn a_version_that_is_forgotten_means_a_new_list_and_no_fault() {
     let expired = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"});
     let (api, mut updates) = Api::start(vec![
         list(&[pod("a", 1, "one"), pod("b", 2, "two")], 5, None),
-        Reply::Ended(vec![line("ERROR", expired)]),
+        Reply::Ended(vec![line("ERROR", &expired)]),
         list(&[pod("b", 2, "two")], 20, None),
         Reply::Body(410, "{}".to_owned()),
         list(&[], 30, None),
