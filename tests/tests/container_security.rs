@@ -1,4 +1,5 @@
 //! What confines a container, as the kernel of this machine says it.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use peregrine_tests::{AgentBuilder, Alert, Container, ContainerOptions, MARKER_RULE};
 use serde_json::json;
@@ -98,3 +99,83 @@ fn a_container_with_everything_of_the_host() {
     ];
     assert_eq!(state.field("k8s.pod.security.violations"), &json!(broken));
 }
+
+#[test]
+fn a_privileged_container_is_reported_at_its_start_and_a_plain_one_is_not() {
+    let agent = AgentBuilder::default_rules().start();
+    let plain = Container::start();
+    let privileged = Container::start_from(&ContainerOptions {
+        capabilities: &all_capabilities(),
+        ..ContainerOptions::default()
+    });
+    let of = |container: &Container| {
+        let id = container.short_id().to_owned();
+        move |alert: &Alert| {
+            alert.rule() == "Privileged container started" && alert.text("container.id") == id
+        }
+    };
+    let alert = agent.wait_for("the privileged container", of(&privileged));
+    assert_eq!(alert.text("proc.cmdline"), "sleep 600");
+    assert!(agent.alerts_where(of(&plain)).is_empty());
+}
+
+/// The capabilities that this machine has to give: virtual machines may lack some.
+fn all_capabilities() -> Vec<&'static str> {
+    let status = std::fs::read_to_string("/proc/1/status").expect("procfs is mounted");
+    let set = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapBnd:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
+        .expect("the kernel tells the bounding set");
+    let has = |number: &usize| set >> number & 1 == 1;
+    let names = CAPABILITIES.into_iter().enumerate();
+    names
+        .filter(|(number, _)| has(number))
+        .map(|(_, name)| name)
+        .collect()
+}
+
+/// By number.
+const CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];

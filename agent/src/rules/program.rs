@@ -67,6 +67,9 @@ pub struct CompiledRule {
     pub output: OutputFormat,
     /// The types of events that it can match, of those that can be delivered.
     pub events: EventSet,
+    /// It can match no event whatever, as it was written: `evt.num = 0`, or an empty list of what it is
+    /// about. So rules say that somebody has to ask for them.
+    pub is_switched_off: bool,
 }
 
 /// A rule among those that can match one type of event, in the order of definition.
@@ -128,7 +131,12 @@ impl Program {
                 source: Arc::from(rule.source.as_str()),
                 output: rule.output.clone(),
                 events: EventSet::EMPTY,
+                is_switched_off: false,
             });
+        }
+        let of_all = compiler.fold(&roots, &knowledge::of_all);
+        for (rule, root) in compiled.iter_mut().zip(of_all) {
+            rule.is_switched_off = root == NodeId::FALSE;
         }
         // Types that no condition tells from each other are folded once.
         let named = compiler.named_events();
@@ -222,11 +230,12 @@ impl Program {
             .collect()
     }
 
-    /// Names of rules that can match none of the events that can be delivered.
+    /// Names of rules that can match none of the events that can be delivered, though they could match
+    /// others.
     pub fn inert_rules(&self) -> impl Iterator<Item = &str> {
         self.rules
             .iter()
-            .filter(|rule| rule.events.is_empty())
+            .filter(|rule| rule.events.is_empty() && !rule.is_switched_off)
             .map(|rule| &*rule.name)
     }
 

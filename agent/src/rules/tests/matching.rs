@@ -83,9 +83,22 @@ fn event_types_are_folded() {
     assert_eq!(events, [EventType::EXECVE, EventType::OPEN]);
     assert_eq!(matches(&program, EventType::OPEN, &[]), ["r"]);
     assert!(matches(&program, EventType::CONNECT, &[]).is_empty());
-    let never = super::program(&rule("evt.type = open and evt.num = 0"));
-    assert!(never.events().is_empty());
-    assert_eq!(never.inert_rules().collect::<Vec<_>>(), ["r"]);
+    for (condition, is_inert, is_switched_off) in [
+        ("evt.type = open and evt.num = 0", false, true),
+        ("evt.type = open and proc.name in ()", false, true),
+        ("evt.type = switch", true, false),
+        ("evt.type = open", false, false),
+    ] {
+        let program = super::program(&rule(condition));
+        assert_eq!(program.inert_rules().count() == 1, is_inert, "{condition}");
+        let rule = &program.rules()[0];
+        assert_eq!(rule.is_switched_off, is_switched_off, "{condition}");
+        assert_eq!(
+            rule.events.is_empty(),
+            is_inert || is_switched_off,
+            "{condition}"
+        );
+    }
 }
 
 #[test]
