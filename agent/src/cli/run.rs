@@ -250,17 +250,17 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
     for rule in program.inert_rules() {
         tracing::warn!("rule '{rule}' can match none of the events that are delivered so far");
     }
-    for rule in program.rules().iter().filter(|rule| rule.is_switched_off) {
-        tracing::debug!(
-            "rule '{}' waits for what its lists and macros leave to you",
-            rule.name
-        );
-    }
     host_names::start_resolving().map_err(RunError::system("start a thread"))?;
     tracing::info!(
         "{} rules from {} file(s)",
         program.rules().len(),
         sources.len()
     );
+    for rule in program.rules().iter().filter(|rule| rule.is_switched_off) {
+        tracing::debug!(
+            "rule '{}' waits for what its lists and macros leave to you",
+            rule.name
+        );
+    }
     Ok(program)
 }
