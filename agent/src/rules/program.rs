@@ -230,9 +230,9 @@ impl Program {
             .collect()
     }
 
-    /// Names of rules that can match none of the events that can be delivered, though they could match
-    /// others.
+    /// Names of rules that can match none of the events that can be delivered.
     pub fn inert_rules(&self) -> impl Iterator<Item = &str> {
+        // What is switched off was meant so.
         self.rules
             .iter()
             .filter(|rule| rule.events.is_empty() && !rule.is_switched_off)
