@@ -10,7 +10,7 @@ use super::directory::{Description, Directory};
 use super::pod_details::{PodUpdate, Pods, pod_uid};
 use super::{ContainerIdentity, ContainerMetadata};
 
-/// Containers remembered: ended ones too, until newer ones push them out. At some 4 KB each, as in a
+/// Containers remembered, should they not be forgotten in time when they end. At some 4 KB each, as in a
 /// pod with a dozen mounts and labels, they take 8 MB.
 const LIMIT: usize = 2048;
 /// When a container that nobody knew is asked for again: a runtime may have been restarted.
@@ -31,6 +31,8 @@ pub struct MetadataTable {
 struct Entry {
     metadata: Option<Arc<ContainerMetadata>>,
     state: State,
+    /// At the last look, no process was in it.
+    is_empty: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,7 @@ impl MetadataTable {
         let entry = Entry {
             metadata: None,
             state: State::Awaited,
+            is_empty: false,
         };
         if self
             .containers
@@ -160,6 +163,19 @@ impl MetadataTable {
                 settled(&identity);
             }
         }
+    }
+
+    /// Forgets the containers that have ended: no process was in them the last time, and none is now. One
+    /// that was just made has none yet.
+    pub fn forget_ended(&mut self, is_alive: impl Fn(&Arc<ContainerIdentity>) -> bool) {
+        self.containers.retain(|identity, entry| {
+            let was_empty = entry.is_empty;
+            entry.is_empty = !is_alive(identity);
+            !(was_empty && entry.is_empty) || entry.state == State::Awaited
+        });
+        let containers = &self.containers;
+        self.order
+            .retain(|identity| containers.contains_key(identity));
     }
 
     /// Takes the changes of pods that have come.
@@ -315,6 +331,32 @@ mod tests {
         // A pod that is gone keeps what was known: its last programs may still run.
         let expected = (Some("web".into()), "web-0".into(), "second".into());
         assert_eq!(pod_of(&mut table), expected);
+    }
+
+    #[test]
+    fn ended_containers_are_forgotten() {
+        let (directory, _asked, told) = Directory::manual();
+        let mut table = MetadataTable::new(directory);
+        let [lives, ends, awaited] =
+            ["lives", "ends", "awaited"].map(|name| identity(&format!("/default/{name}")));
+        for container in [&lives, &ends, &awaited] {
+            table.get(container);
+        }
+        for container in [&lives, &ends] {
+            told.try_send(answer(container, Some("x"), true)).unwrap();
+        }
+        table.take_answers(|_| {});
+        table.forget_ended(|identity| *identity == lives);
+        // It may have no process yet.
+        assert_eq!(name(&table.get(&ends)), "x");
+        table.forget_ended(|_| true);
+        table.forget_ended(|identity| *identity == lives);
+        assert_eq!(table.len(), 3);
+        table.forget_ended(|identity| *identity == lives);
+        assert_eq!((table.len(), table.order.len()), (2, 2));
+        assert_eq!(name(&table.get(&lives)), "x");
+        // One of this name is another now, and is asked for.
+        assert!(matches!(table.get(&ends), Known::Awaited));
     }
 
     #[test]

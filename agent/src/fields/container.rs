@@ -67,27 +67,29 @@ pub fn metadata_extractor(name: &str) -> Option<MetadataExtractor> {
         },
         "container.privileged" => |container, _| container.privileged.map(Value::Bool),
         "container.mounts" => |container, _| {
-            let mounts: Vec<String> = container.mounts.iter().map(ToString::to_string).collect();
+            let mounts: Vec<String> = container
+                .mounts
+                .iter()
+                .map(|mount| mount.to_string())
+                .collect();
             (!mounts.is_empty()).then(|| owned(mounts.join(",")))
         },
         "container.mount" => {
             |container, at| Some(owned(mount(container, at, by_source)?.to_string()))
         }
         "container.mount.source" => {
-            |container, at| text(Some(&mount(container, at, by_destination)?.source))
+            |container, at| text(Some(mount(container, at, by_destination)?.source))
         }
         "container.mount.dest" => {
-            |container, at| text(Some(&mount(container, at, by_source)?.destination))
+            |container, at| text(Some(mount(container, at, by_source)?.destination))
         }
-        "container.mount.mode" => {
-            |container, at| text(Some(&mount(container, at, by_source)?.mode))
-        }
+        "container.mount.mode" => |container, at| text(Some(mount(container, at, by_source)?.mode)),
         "container.mount.rdwr" => |container, at| {
             let writable = mount(container, at, by_source)?.writable;
             text(Some(if writable { "true" } else { "false" }))
         },
         "container.mount.propagation" => {
-            |container, at| text(Some(&mount(container, at, by_source)?.propagation))
+            |container, at| text(Some(mount(container, at, by_source)?.propagation))
         }
         "container.ip" => |container, _| text(container.ip.as_deref()),
         "container.host_pid" => |container, _| container.host_namespaces.pid.map(Value::Bool),
@@ -223,20 +225,20 @@ fn label<'c>(labels: &'c Labels, argument: &FieldArgument) -> Option<Value<'c>> 
     }
 }
 
-fn by_source(mount: &Mount) -> &str {
-    &mount.source
+fn by_source<'m>(mount: &Mount<'m>) -> &'m str {
+    mount.source
 }
 
-fn by_destination(mount: &Mount) -> &str {
-    &mount.destination
+fn by_destination<'m>(mount: &Mount<'m>) -> &'m str {
+    mount.destination
 }
 
 /// The mount at a position, or the first one whose path matches a pattern.
 fn mount<'c>(
     container: &'c ContainerMetadata,
     argument: &FieldArgument,
-    path: fn(&Mount) -> &str,
-) -> Option<&'c Mount> {
+    path: for<'m> fn(&Mount<'m>) -> &'m str,
+) -> Option<Mount<'c>> {
     match argument {
         FieldArgument::None => None,
         FieldArgument::Index(index) => container.mounts.get(usize::try_from(*index).ok()?),
@@ -256,11 +258,11 @@ mod tests {
     use crate::container::security::{SecurityState, Verdict};
 
     fn container() -> ContainerMetadata {
-        let mount = |source: &str, destination: &str, writable| Mount {
-            source: source.into(),
-            destination: destination.into(),
+        let mount = |source: &'static str, destination: &'static str, writable| Mount {
+            source,
+            destination,
             writable,
-            propagation: "rprivate".into(),
+            propagation: "rprivate",
             ..Mount::default()
         };
         ContainerMetadata {
@@ -271,7 +273,8 @@ mod tests {
                 mount("/proc", "/host/proc", false),
                 mount("/var/run/docker.sock", "/sock", true),
             ]
-            .into(),
+            .into_iter()
+            .collect(),
             labels: Labels::new([("a.b".to_owned(), "1".to_owned())]),
             pod: Some(Box::new(PodMetadata {
                 name: Some("web-0".into()),

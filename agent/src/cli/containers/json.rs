@@ -75,7 +75,7 @@ fn labels(labels: &Labels) -> Json {
         .into()
 }
 
-fn mount(mount: &Mount) -> Json {
+fn mount(mount: Mount<'_>) -> Json {
     json!({
         "source": mount.source,
         "destination": mount.destination,

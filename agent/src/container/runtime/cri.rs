@@ -389,7 +389,7 @@ impl ContainerStatus {
             init_pid: Some(info.pid).filter(|pid| *pid != 0),
             ..ContainerMetadata::default()
         };
-        described.set_mounts(self.mounts.into_iter().map(CriMount::shown));
+        described.mounts = self.mounts.iter().map(CriMount::shown).collect();
         described.labels = Labels::new(self.labels);
         if let Some(spec) = spec {
             described.complete_from(spec);
@@ -399,11 +399,11 @@ impl ContainerStatus {
 }
 
 impl CriMount {
-    fn shown(self) -> Mount {
+    fn shown(&self) -> Mount<'_> {
         Mount {
-            source: self.host_path.into(),
-            destination: self.container_path.into(),
-            mode: Box::default(),
+            source: &self.host_path,
+            destination: &self.container_path,
+            mode: "",
             writable: !self.readonly,
             // `MountPropagation`.
             propagation: match self.propagation {
@@ -411,8 +411,7 @@ impl CriMount {
                 1 => "rslave",
                 2 => "rshared",
                 _ => "unknown",
-            }
-            .into(),
+            },
         }
     }
 }
@@ -494,7 +493,10 @@ mod tests {
         assert_eq!(found.privileged, Some(true));
         assert_eq!(found.read_only_root, Some(true));
         assert_eq!(found.init_pid, Some(5));
-        assert_eq!(found.mounts[0].to_string(), "/srv:/data::true:rshared");
+        assert_eq!(
+            found.mounts.get(0).unwrap().to_string(),
+            "/srv:/data::true:rshared"
+        );
     }
 
     #[test]

@@ -215,6 +215,18 @@ fn is_plain(id: &str) -> bool {
     is_generated(id.strip_prefix("sha256:").unwrap_or(id))
 }
 
+impl InspectedMount {
+    fn shown(&self) -> Mount<'_> {
+        Mount {
+            source: &self.source,
+            destination: &self.destination,
+            mode: &self.mode,
+            writable: self.writable,
+            propagation: &self.propagation,
+        }
+    }
+}
+
 impl Inspected {
     fn describe(self, image: InspectedImage) -> ContainerMetadata {
         let config = self.config.unwrap_or_default();
@@ -272,18 +284,8 @@ impl Inspected {
             pod,
             ..ContainerMetadata::default()
         };
-        described.set_mounts(
-            self.mounts
-                .unwrap_or_default()
-                .into_iter()
-                .map(|mount| Mount {
-                    source: mount.source.into(),
-                    destination: mount.destination.into(),
-                    mode: mount.mode.into(),
-                    writable: mount.writable,
-                    propagation: mount.propagation.into(),
-                }),
-        );
+        let mounts = self.mounts.unwrap_or_default();
+        described.mounts = mounts.iter().map(InspectedMount::shown).collect();
         described.labels = Labels::new(labels);
         described
     }
@@ -351,7 +353,10 @@ mod tests {
         assert_eq!(found.host_namespaces.network, Some(true));
         assert_eq!(found.labels.get("tier"), Some("front"));
         assert_eq!(found.ip.as_deref(), Some("10.0.0.2"));
-        assert_eq!(found.mounts[0].to_string(), "/srv:/data:z:true:rprivate");
+        assert_eq!(
+            found.mounts.get(0).unwrap().to_string(),
+            "/srv:/data:z:true:rprivate"
+        );
         assert_eq!(found.init_pid, Some(9));
     }
 

@@ -111,12 +111,12 @@ impl OciSpec {
             security: self.security(),
             ..ContainerMetadata::default()
         };
-        described.set_mounts(
-            self.mounts
-                .iter()
-                .filter(|mount| mount.is_bind())
-                .map(OciMount::shown),
-        );
+        described.mounts = self
+            .mounts
+            .iter()
+            .filter(|mount| mount.is_bind())
+            .map(OciMount::shown)
+            .collect();
         let annotation = |names: &[&str]| {
             names
                 .iter()
@@ -245,16 +245,16 @@ impl OciMount {
                 .any(|option| option == "bind" || option == "rbind")
     }
 
-    fn shown(&self) -> Mount {
+    fn shown(&self) -> Mount<'_> {
         let propagation = self.options.iter().find(|option| {
             ["shared", "slave", "private"].contains(&option.trim_start_matches('r'))
         });
         Mount {
-            source: self.source.as_str().into(),
-            destination: self.destination.as_str().into(),
-            mode: Box::default(),
+            source: &self.source,
+            destination: &self.destination,
+            mode: "",
             writable: !self.options.iter().any(|option| option == "ro"),
-            propagation: propagation.map_or(Box::default(), |option| option.as_str().into()),
+            propagation: propagation.map_or("", String::as_str),
         }
     }
 }
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(found.privileged, Some(false));
         assert_eq!(found.read_only_root, Some(true));
         assert_eq!(found.user.as_deref(), Some("1000"));
-        let mounts: Vec<String> = found.mounts.iter().map(ToString::to_string).collect();
+        let mounts: Vec<String> = found.mounts.iter().map(|mount| mount.to_string()).collect();
         assert_eq!(mounts, ["/srv:/data::false:rslave"]);
         let shared = found.host_namespaces;
         assert_eq!(

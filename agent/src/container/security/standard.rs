@@ -302,7 +302,7 @@ fn is_container_context(context: &str) -> bool {
 mod tests {
     use super::*;
     use crate::container::security::SecurityState;
-    use crate::container::{HostNamespaces, Mount, PodMetadata};
+    use crate::container::{HostNamespaces, Mount, Mounts, PodMetadata};
 
     const UID: &str = "9b2c7f0e-6a51-4c39-8f0d-1c2b3a495867";
 
@@ -317,10 +317,9 @@ mod tests {
                 ipc: Some(false),
                 user: Some(true),
             },
-            mounts: [mount(&format!(
+            mounts: mounts(&format!(
                 "/var/lib/kubelet/pods/{UID}/volumes/kubernetes.io~secret/s"
-            ))]
-            .into(),
+            )),
             pod: Some(Box::new(PodMetadata {
                 uid: Some(UID.into()),
                 ..PodMetadata::default()
@@ -341,12 +340,13 @@ mod tests {
         }
     }
 
-    fn mount(source: &str) -> Mount {
-        Mount {
-            source: source.into(),
-            destination: "/data".into(),
+    fn mounts(source: &str) -> Mounts {
+        let mount = Mount {
+            source,
+            destination: "/data",
             ..Mount::default()
-        }
+        };
+        [mount].into_iter().collect()
     }
 
     fn names(verdict: Verdict) -> Vec<&'static str> {
@@ -393,21 +393,18 @@ mod tests {
             ),
             (|c| c.security.bounding = Some(0), Restricted, &[]),
             (
-                |c| c.mounts = [mount("/var/log")].into(),
+                |c| c.mounts = mounts("/var/log"),
                 Privileged,
                 &["host_path_volumes", "volume_types"],
             ),
             (
                 |c| {
-                    c.mounts = [mount(&format!(
-                        "/x/pods/{UID}/volumes/kubernetes.io~iscsi/v"
-                    ))]
-                    .into();
+                    c.mounts = mounts(&format!("/x/pods/{UID}/volumes/kubernetes.io~iscsi/v"));
                 },
                 Baseline,
                 &["volume_types"],
             ),
-            (|c| c.mounts = Box::default(), Restricted, &[]),
+            (|c| c.mounts = Mounts::default(), Restricted, &[]),
             (
                 |c| c.security.host_ports = Some(true),
                 Privileged,

@@ -48,8 +48,8 @@ const ALLOWED_PLUGINS: [&str; 8] = [
 
 impl VolumeKind {
     /// Of a mount of the container with this full id, in this pod.
-    pub fn of(mount: &Mount, id: &str, pod: Option<&PodMetadata>) -> Self {
-        let source = &*mount.source;
+    pub fn of(mount: Mount<'_>, id: &str, pod: Option<&PodMetadata>) -> Self {
+        let source = mount.source;
         // What is not a path is a file system in memory, or a volume's name (Docker).
         if !source.starts_with('/') {
             return Self::Allowed;
@@ -69,7 +69,7 @@ impl VolumeKind {
             };
         }
         let sandbox = pod.and_then(|pod| pod.sandbox_id.as_deref());
-        if OWN_DESTINATIONS.contains(&&*mount.destination)
+        if OWN_DESTINATIONS.contains(&mount.destination)
             && (is_named_after(source, id) || sandbox.is_some_and(|id| is_named_after(source, id)))
         {
             return Self::Own;
@@ -176,11 +176,11 @@ mod tests {
             ("tmpfs".to_owned(), "/tmp", VolumeKind::Allowed),
         ] {
             let mount = Mount {
-                source: source.as_str().into(),
-                destination: destination.into(),
+                source: &source,
+                destination,
                 ..Mount::default()
             };
-            assert_eq!(VolumeKind::of(&mount, ID, Some(&pod)), expected, "{source}");
+            assert_eq!(VolumeKind::of(mount, ID, Some(&pod)), expected, "{source}");
         }
     }
 }
