@@ -40,6 +40,8 @@ const LOOKS: [Duration; 6] = [
     Duration::from_secs(4),
     Duration::from_secs(15),
 ];
+/// Looks within which that is likely over: a quarter of a second.
+const LOOKS_WAITED_FOR: usize = 3;
 /// How often, at most, all processes are looked through for the first ones of containers whose pid no
 /// runtime tells.
 const SCANS: Duration = Duration::from_millis(100);
@@ -204,22 +206,28 @@ impl Asker {
         let described = self.find_description(&identity).await;
         let is_described = described.is_some();
         let described = described.unwrap_or_default();
-        let mut looks = LOOKS.into_iter();
+        let has_specification = described.security.bounding.is_some();
+        let mut looks = LOOKS.into_iter().enumerate();
         let mut told = None;
         loop {
             let process = self.process_of(&identity, &described).await;
             let is_preparing = process.as_ref().is_some_and(|found| found.is_preparing);
-            let wait = looks.next().filter(|_| is_preparing);
+            let next = looks.next().filter(|_| is_preparing);
+            let (look, wait) = next.unzip();
+            // Without a specification there is nothing to say of what will confine it, so a moment is
+            // waited: programs are started within it.
+            let is_final = has_specification || look.is_none_or(|look| look >= LOOKS_WAITED_FOR);
             let mut metadata = described.clone();
             let is_known = is_described || process.is_some();
             if let Some(process) = process.filter(|_| wait.is_none()) {
                 process.correct(&mut metadata);
             }
             metadata.verdict = Verdict::of(identity.full_id(), &metadata);
-            if told.as_ref() != Some(&metadata) {
-                let known = is_known.then(|| metadata.clone());
-                self.tell(&identity, known, true).await;
-                told = Some(metadata);
+            let news = (metadata, is_final);
+            if told.as_ref() != Some(&news) {
+                let known = is_known.then(|| news.0.clone());
+                self.tell(&identity, known, is_final).await;
+                told = Some(news);
             }
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -451,6 +459,74 @@ mod tests {
         assert!(directory.ask(&identity()));
         let answer = directory.answers.recv().await.unwrap();
         assert!(answer.metadata.is_none() && answer.is_final);
+    }
+
+    /// A process of the container with this name, in a procfs below the root.
+    fn process(root: &tempfile::TempDir, name: &str) {
+        let of_process = root.path().join("proc/7");
+        std::fs::create_dir_all(&of_process).unwrap();
+        let write = |file: &str, text: &str| std::fs::write(of_process.join(file), text).unwrap();
+        write("cgroup", &format!("0::/docker/{ID}\n"));
+        let status = format!("Name:\t{name}\nNSpid:\t7\t1\nCapBnd:\t0000000000000001\n");
+        // Replaced at once: the reader may be there.
+        write("new", &status);
+        std::fs::rename(of_process.join("new"), of_process.join("status")).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_process_is_waited_for_that_its_runtime_still_prepares() {
+        let root = tempfile::tempdir().unwrap();
+        engine(&root, "works");
+        process(&root, "runc:[2:INIT]");
+        let mut directory = start(&root, &[(Protocol::Docker, "works")]);
+        assert!(directory.ask(&identity()));
+        let answer = directory.next_answer().await.unwrap();
+        let known = answer.metadata.unwrap();
+        assert_eq!((known.security.bounding, answer.is_final), (None, false));
+        process(&root, "web");
+        let answer = loop {
+            let answer = directory.next_answer().await.unwrap();
+            // On a slow machine the wait may be over before.
+            if answer
+                .metadata
+                .as_ref()
+                .unwrap()
+                .security
+                .bounding
+                .is_some()
+            {
+                break answer;
+            }
+        };
+        let known = answer.metadata.unwrap();
+        assert_eq!((known.security.bounding, answer.is_final), (Some(1), true));
+        assert_eq!(known.name.as_deref(), Some("web"));
+    }
+
+    #[tokio::test]
+    async fn a_specification_is_told_at_once_and_corrected_by_the_kernel() {
+        let root = tempfile::tempdir().unwrap();
+        let bundle = root
+            .path()
+            .join("run/containerd/io.containerd.runtime.v2.task/moby")
+            .join(ID);
+        std::fs::create_dir_all(&bundle).unwrap();
+        let specification = r#"{"process": {"capabilities": {"bounding": ["CAP_KILL"]}}}"#;
+        std::fs::write(bundle.join("config.json"), specification).unwrap();
+        engine(&root, "works");
+        process(&root, "runc:[2:INIT]");
+        let mut directory = start(&root, &[(Protocol::Docker, "works")]);
+        assert!(directory.ask(&identity()));
+        let answer = loop {
+            let answer = directory.next_answer().await.unwrap();
+            if answer.is_final {
+                break answer;
+            }
+        };
+        assert_eq!(answer.metadata.unwrap().security.bounding, Some(1 << 5));
+        process(&root, "web");
+        let answer = directory.next_answer().await.unwrap();
+        assert_eq!(answer.metadata.unwrap().security.bounding, Some(1));
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 
+use super::oci_spec::sysctl_names;
 use super::{ANSWER_LIMIT, Answer, RuntimeClient, RuntimeError};
 use crate::container::Runtime;
 use crate::container::metadata::{
@@ -58,6 +59,7 @@ struct HostConfig {
     /// Ports of the container, each with those of the host.
     port_bindings: Option<serde_json::Map<String, serde_json::Value>>,
     publish_all_ports: bool,
+    sysctls: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -278,6 +280,7 @@ impl Inspected {
                     host.publish_all_ports
                         || host.port_bindings.is_some_and(|ports| !ports.is_empty()),
                 ),
+                sysctls: Some(sysctl_names(&host.sysctls.unwrap_or_default())),
                 ..SecurityState::default()
             },
             init_pid: self.state.map(|state| state.pid).filter(|pid| *pid != 0),

@@ -218,7 +218,7 @@ impl OciSpec {
             selinux: text(&self.process.selinux_label),
             runs_as_root: Some(self.process.user.uid == 0),
             proc_masked: Some(self.masks_proc()),
-            sysctls: Some(self.sysctls()),
+            sysctls: Some(sysctl_names(&self.linux.sysctl)),
             host_ports: None,
         }
     }
@@ -226,13 +226,6 @@ impl OciSpec {
     fn masks_proc(&self) -> bool {
         let paths = self.linux.masked_paths.as_ref();
         paths.is_some_and(|paths| paths.iter().any(|path| path.starts_with("/proc/")))
-    }
-
-    fn sysctls(&self) -> Box<[Box<str>]> {
-        /// More of them than there are kernel parameters of a namespace.
-        const LIMIT: usize = 256;
-        let names = self.linux.sysctl.keys().take(LIMIT);
-        names.filter_map(|name| text(name)).collect()
     }
 }
 
@@ -257,6 +250,14 @@ impl OciMount {
             propagation: propagation.map_or("", String::as_str),
         }
     }
+}
+
+/// The names of kernel parameters that are set.
+pub(super) fn sysctl_names(set: &BTreeMap<String, String>) -> Box<[Box<str>]> {
+    /// More of them than there are kernel parameters of a namespace.
+    const LIMIT: usize = 256;
+    let names = set.keys().take(LIMIT);
+    names.filter_map(|name| text(name)).collect()
 }
 
 #[cfg(test)]

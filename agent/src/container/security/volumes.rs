@@ -74,7 +74,7 @@ impl VolumeKind {
         {
             return Self::Own;
         }
-        if is_engine_volume(source) {
+        if pod.is_none() && is_engine_volume(source) {
             return Self::Allowed;
         }
         Self::HostPath
@@ -97,14 +97,12 @@ fn is_named_after(source: &str, id: &str) -> bool {
     id.len() == GENERATED && source.split('/').any(|part| part == id)
 }
 
-/// A named volume of Docker (`/var/lib/docker/volumes/NAME/_data`) or Podman: storage, not the host's.
+/// A named volume of Docker or Podman (`.../volumes/NAME/_data`): storage, not the host's. Pods have none.
 fn is_engine_volume(source: &str) -> bool {
-    let Some((directory, rest)) = source.split_once("/volumes/") else {
-        return false;
-    };
-    let data = rest.split_once('/').map(|(_, data)| data);
-    (directory.ends_with("/docker") || directory.ends_with("/containers/storage"))
-        && data.is_some_and(|data| data == "_data" || data.starts_with("_data/"))
+    source
+        .rsplit_once("/volumes/")
+        .and_then(|(_, volume)| volume.split_once('/'))
+        .is_some_and(|(_, data)| data == "_data" || data.starts_with("_data/"))
 }
 
 #[cfg(test)]
@@ -163,10 +161,11 @@ mod tests {
                 "/s",
                 VolumeKind::HostPath,
             ),
+            // Pods have no volumes of Docker's.
             (
                 "/var/lib/docker/volumes/data/_data".to_owned(),
                 "/data",
-                VolumeKind::Allowed,
+                VolumeKind::HostPath,
             ),
             (
                 "/var/lib/docker/volumes".to_owned(),
@@ -181,6 +180,24 @@ mod tests {
                 ..Mount::default()
             };
             assert_eq!(VolumeKind::of(mount, ID, Some(&pod)), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn volumes_of_an_engine() {
+        for (source, expected) in [
+            ("/var/lib/docker/volumes/data/_data", VolumeKind::Allowed),
+            ("/srv/docker/volumes/data/_data/sub", VolumeKind::Allowed),
+            ("/var/lib/docker/volumes/data", VolumeKind::HostPath),
+            ("/var/lib/docker/volumes", VolumeKind::HostPath),
+            ("/srv/_data", VolumeKind::HostPath),
+        ] {
+            let mount = Mount {
+                source,
+                destination: "/data",
+                ..Mount::default()
+            };
+            assert_eq!(VolumeKind::of(mount, ID, None), expected, "{source}");
         }
     }
 }
