@@ -1,5 +1,7 @@
 //! What conditions match, and what programs know of themselves.
 
+use std::cell::Cell;
+
 use super::*;
 
 #[test]
@@ -99,6 +101,36 @@ fn event_types_are_folded() {
             "{condition}"
         );
     }
+}
+
+#[test]
+fn what_a_runtime_knows_is_asked_for_last() {
+    struct Asked(Cell<bool>, usize);
+    impl FieldSource for Asked {
+        fn value(&self, slot: usize) -> Option<Value<'_>> {
+            if slot == self.1 {
+                self.0.set(true);
+            }
+            (slot != self.1).then_some(Value::Int(7))
+        }
+    }
+    let text = rule("container.privileged = true and evt.type = execve and proc.vpid = 1");
+    let program = program(&text);
+    let privileged = program
+        .fields()
+        .iter()
+        .position(|field| field.name == "container.privileged");
+    let event = Asked(Cell::new(false), privileged.unwrap());
+    let mut found = Vec::new();
+    let mut cache = EvaluationCache::default();
+    program.evaluate(
+        EventType::EXECVE,
+        EventClass::Unknown,
+        &[&event],
+        &mut cache,
+        &mut found,
+    );
+    assert!(found.is_empty() && !event.0.get());
 }
 
 #[test]
