@@ -20,7 +20,9 @@ pub enum VolumeKind {
 }
 
 /// Where every container has a file or directory of its own.
-const OWN_DESTINATIONS: [&str; 9] = [
+const OWN_DESTINATIONS: [&str; 11] = [
+    "/etc/group",
+    "/etc/passwd",
     "/etc/hosts",
     "/etc/hostname",
     "/etc/resolv.conf",
@@ -145,6 +147,11 @@ mod tests {
             (
                 format!("/run/containerd/sandboxes/{ID}/shm"),
                 "/dev/shm",
+                VolumeKind::Own,
+            ),
+            (
+                format!("/run/containers/storage/overlay-containers/{ID}/userdata/passwd"),
+                "/etc/passwd",
                 VolumeKind::Own,
             ),
             (format!("/srv/{ID}"), "/data", VolumeKind::HostPath),
