@@ -45,6 +45,9 @@ const NAMES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
+/// Every one of them.
+pub(crate) const ALL: u64 = (1 << NAMES.len()) - 1;
+
 /// The names of a set, lowest number first, with a space between each two.
 pub(crate) fn names(set: u64) -> String {
     let names: Vec<&str> = NAMES

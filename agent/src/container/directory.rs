@@ -40,7 +40,8 @@ const LOOKS: [Duration; 6] = [
     Duration::from_secs(4),
     Duration::from_secs(15),
 ];
-/// Looks within which that is likely over: a quarter of a second.
+/// Looks within which that is likely over, a quarter of a second: so long is waited where nothing else tells
+/// what will confine the container.
 const LOOKS_WAITED_FOR: usize = 3;
 /// How often, at most, all processes are looked through for the first ones of containers whose pid no
 /// runtime tells.
@@ -176,7 +177,7 @@ struct Asker {
     clients: Vec<Arc<Client>>,
     bundles: Bundles,
     proc_root: PathBuf,
-    /// The first processes of all containers, and when they were looked for.
+    /// The first processes of all containers, and when somebody began to look for them.
     scanned: Mutex<Option<(Instant, FirstProcesses)>>,
     stats: Arc<DirectoryStats>,
     told: mpsc::Sender<Description>,
@@ -200,29 +201,31 @@ impl Asker {
         }
     }
 
-    /// Tells what the runtimes know of a container and what the kernel says of its first process, and
-    /// once more when that runs the container's own program.
+    /// Tells what the runtimes know of a container, and once more when the kernel knows better: when its
+    /// first process runs the container's own program.
     async fn find_out(&self, identity: Arc<ContainerIdentity>) {
         let described = self.find_description(&identity).await;
         let is_described = described.is_some();
-        let described = described.unwrap_or_default();
-        let has_specification = described.security.bounding.is_some();
-        let mut looks = LOOKS.into_iter().enumerate();
+        let mut described = described.unwrap_or_default();
+        described.verdict = Verdict::of(identity.full_id(), &described);
         let mut told = None;
-        loop {
+        // A specification says what will confine the container: no event has to wait for more.
+        let has_specification = described.security.bounding.is_some();
+        if has_specification {
+            self.tell(&identity, Some(described.clone()), true).await;
+            told = Some((described.clone(), true));
+        }
+        for (look, wait) in LOOKS.into_iter().map(Some).chain([None]).enumerate() {
             let process = self.process_of(&identity, &described).await;
             let is_preparing = process.as_ref().is_some_and(|found| found.is_preparing);
-            let next = looks.next().filter(|_| is_preparing);
-            let (look, wait) = next.unzip();
-            // Without a specification there is nothing to say of what will confine it, so a moment is
-            // waited: programs are started within it.
-            let is_final = has_specification || look.is_none_or(|look| look >= LOOKS_WAITED_FOR);
-            let mut metadata = described.clone();
+            let wait = wait.filter(|_| is_preparing);
+            let is_final = wait.is_none() || has_specification || look >= LOOKS_WAITED_FOR;
             let is_known = is_described || process.is_some();
+            let mut metadata = described.clone();
             if let Some(process) = process.filter(|_| wait.is_none()) {
                 process.correct(&mut metadata);
+                metadata.verdict = Verdict::of(identity.full_id(), &metadata);
             }
-            metadata.verdict = Verdict::of(identity.full_id(), &metadata);
             let news = (metadata, is_final);
             if told.as_ref() != Some(&news) {
                 let known = is_known.then(|| news.0.clone());
@@ -253,23 +256,25 @@ impl Asker {
         read.await.ok().flatten()
     }
 
-    /// The pid of the container's first process, from a list of all that serves everybody who asks.
+    /// The pid of the container's first process, from a list of all that serves everybody who asked before
+    /// it was begun.
     async fn first_process(&self, identity: &ContainerIdentity) -> Option<u32> {
+        let asked = Instant::now();
         let mut scanned = self.scanned.lock().await;
-        if let Some((at, found)) = &*scanned {
-            // Whoever reads about the process makes sure that it still is of this container.
-            if let Some(pid) = found.get(identity) {
-                return Some(*pid);
+        if let Some((begun, found)) = &*scanned {
+            if *begun >= asked {
+                return found.get(identity).copied();
             }
-            tokio::time::sleep(SCANS.saturating_sub(at.elapsed())).await;
+            tokio::time::sleep(SCANS.saturating_sub(begun.elapsed())).await;
         }
+        let begun = Instant::now();
         let root = self.proc_root.clone();
         let found = tokio::task::spawn_blocking(move || first_processes(&root));
         // An error would be a panic, which has been printed where it was; without a procfs nobody is
         // found, and the agent has said so when it started.
         let found = found.await.ok().and_then(Result::ok).unwrap_or_default();
         let pid = found.get(identity).copied();
-        *scanned = Some((Instant::now(), found));
+        *scanned = Some((begun, found));
         pid
     }
 
@@ -295,7 +300,11 @@ impl Asker {
             let nobody = clients.is_empty();
             let patience = match self.ask_all(clients, identity).await {
                 Answer::Found(mut found) => {
-                    if let Some(bundle) = bundle {
+                    if let Some(mut bundle) = bundle {
+                        // An engine tells what was asked for, the bundle what came of it.
+                        let mut security = std::mem::take(&mut bundle.security);
+                        security.complete_from(std::mem::take(&mut found.security));
+                        found.security = security;
                         found.complete_from(bundle);
                     }
                     return Some(*found);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::ContainersError;
 use crate::container::runtime::Socket;
+use crate::container::security::{ProcessSecurity, Verdict};
 use crate::container::{
     ContainerIdentity, ContainerMetadata, Directory, DirectoryStats, first_processes,
 };
@@ -31,7 +32,7 @@ pub(super) async fn survey(
 ) -> Result<Vec<Surveyed>, ContainersError> {
     let proc_root = host_root.join("proc");
     let processes = first_processes(&proc_root).map_err(|source| ContainersError::Processes {
-        path: proc_root,
+        path: proc_root.clone(),
         source,
     })?;
     let nobody_to_wake = Box::new(|| Ok(()));
@@ -69,7 +70,13 @@ pub(super) async fn survey(
         .into_iter()
         .map(|(identity, pid)| {
             let identity = Arc::new(identity);
-            let metadata = known.remove(&identity).unwrap_or_default();
+            let mut metadata = known.remove(&identity).unwrap_or_default();
+            // The agent is told this a little later than the runtime's answer.
+            if let Some(process) = ProcessSecurity::read(&proc_root, pid, &identity) {
+                let metadata = Arc::make_mut(&mut metadata);
+                process.correct(metadata);
+                metadata.verdict = Verdict::of(identity.full_id(), metadata);
+            }
             Surveyed {
                 identity,
                 pid,

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 
+use super::engine_security::SecuritySettings;
 use super::oci_spec::sysctl_names;
 use super::{ANSWER_LIMIT, Answer, RuntimeClient, RuntimeError};
 use crate::container::Runtime;
@@ -33,6 +34,7 @@ pub(super) struct Engine {
 struct Inspected {
     name: String,
     image: String,
+    app_armor_profile: String,
     config: Option<Config>,
     host_config: Option<HostConfig>,
     mounts: Option<Vec<InspectedMount>>,
@@ -51,7 +53,6 @@ struct Config {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct HostConfig {
-    privileged: bool,
     readonly_rootfs: bool,
     pid_mode: String,
     ipc_mode: String,
@@ -60,6 +61,8 @@ struct HostConfig {
     port_bindings: Option<serde_json::Map<String, serde_json::Value>>,
     publish_all_ports: bool,
     sysctls: Option<BTreeMap<String, String>>,
+    #[serde(flatten)]
+    security: SecuritySettings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -132,7 +135,9 @@ impl Engine {
         } else {
             None
         };
-        Ok(Some(found.describe(image.unwrap_or_default())))
+        Ok(Some(
+            found.describe(self.runtime, image.unwrap_or_default()),
+        ))
     }
 
     /// The JSON at this path of the API; `None` if it says that there is none.
@@ -230,8 +235,21 @@ impl InspectedMount {
 }
 
 impl Inspected {
-    fn describe(self, image: InspectedImage) -> ContainerMetadata {
+    fn describe(self, engine: Runtime, image: InspectedImage) -> ContainerMetadata {
         let config = self.config.unwrap_or_default();
+        let security = self.host_config.as_ref().map(|host| {
+            let ports = host.port_bindings.as_ref();
+            let sysctls = host.sysctls.as_ref().map(sysctl_names);
+            SecurityState {
+                host_ports: Some(
+                    host.publish_all_ports || ports.is_some_and(|ports| !ports.is_empty()),
+                ),
+                sysctls: Some(sysctls.unwrap_or_default()),
+                ..host
+                    .security
+                    .state(engine, &config.user, &self.app_armor_profile)
+            }
+        });
         let host = self.host_config.unwrap_or_default();
         let labels = config.labels.unwrap_or_default();
         let network = self.network_settings.unwrap_or_default();
@@ -265,7 +283,7 @@ impl Inspected {
         let mut described = ContainerMetadata {
             name: text(self.name.strip_prefix('/').unwrap_or(&self.name)),
             image: Image::new(&reference, &self.image, &digests),
-            privileged: Some(host.privileged),
+            privileged: Some(host.security.privileged),
             read_only_root: Some(host.readonly_rootfs),
             user: text(&config.user),
             ip: address.as_deref().and_then(text),
@@ -275,14 +293,7 @@ impl Inspected {
                 ipc: Some(host.ipc_mode == "host"),
                 user: None,
             },
-            security: SecurityState {
-                host_ports: Some(
-                    host.publish_all_ports
-                        || host.port_bindings.is_some_and(|ports| !ports.is_empty()),
-                ),
-                sysctls: Some(sysctl_names(&host.sysctls.unwrap_or_default())),
-                ..SecurityState::default()
-            },
+            security: security.unwrap_or_default(),
             init_pid: self.state.map(|state| state.pid).filter(|pid| *pid != 0),
             pod,
             ..ContainerMetadata::default()

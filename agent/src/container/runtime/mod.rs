@@ -3,6 +3,7 @@
 mod bundle;
 mod cri;
 mod docker;
+mod engine_security;
 mod oci_spec;
 
 use std::future::Future;
