@@ -3,9 +3,12 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use peregrine_tests::{Agent, AgentBuilder, Container, ContainerOptions, MARKER_RULE};
+use peregrine_tests::{
+    Agent, AgentBuilder, Container, ContainerOptions, MARKER_RULE, PATIENCE, default_rules,
+};
 use serde_json::{Value, json};
 
 const UID: &str = "9b2c7f0e-6a51-4c39-8f0d-1c2b3a495867";
@@ -31,8 +34,10 @@ fn pod_container() -> Container {
     })
 }
 
-/// An API that lists one pod, and says nothing more; or one that refuses everybody.
-fn serve(refuses: bool) -> String {
+/// An API that lists one pod, and says nothing more; or one that refuses everybody. Tells when somebody
+/// has read the list and watches.
+fn serve(refuses: bool) -> (String, Receiver<()>) {
+    let (watched, watches) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has an address");
     let list = json!({
@@ -62,12 +67,14 @@ fn serve(refuses: bool) -> String {
                 answer(&mut stream, "403 Forbidden", &body);
             } else if request.contains("watch=1") {
                 open.push(stream);
+                // Not every test waits for it.
+                let _ = watched.send(());
             } else {
                 answer(&mut stream, "200 OK", &list);
             }
         }
     });
-    format!("http://{address}")
+    (format!("http://{address}"), watches)
 }
 
 fn answer(stream: &mut impl Write, status: &str, body: &Value) {
@@ -80,13 +87,13 @@ fn answer(stream: &mut impl Write, status: &str, body: &Value) {
     .expect("the answer is taken");
 }
 
-fn start_agent(server: &str, folder: &tempfile::TempDir) -> Agent {
+fn start_agent(rules: AgentBuilder, server: &str, folder: &tempfile::TempDir) -> Agent {
     let kubeconfig = folder.path().join("kubeconfig");
     let text = format!(
         "current-context: here\ncontexts: [{{name: here, context: {{cluster: c, user: u}}}}]\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: t}}}}]\n"
     );
     std::fs::write(&kubeconfig, text).expect("a kubeconfig is written");
-    AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}"))
+    rules
         .option("kubernetes.enabled=true")
         .option("kubernetes.node_name=node-1")
         .option(&format!("kubernetes.kubeconfig={}", kubeconfig.display()))
@@ -97,7 +104,9 @@ fn start_agent(server: &str, folder: &tempfile::TempDir) -> Agent {
 fn owner_account_and_node_come_from_the_api() {
     let container = pod_container();
     let folder = tempfile::tempdir().expect("a temp dir");
-    let agent = start_agent(&serve(false), &folder);
+    let (server, _watches) = serve(false);
+    let rules = AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}"));
+    let agent = start_agent(rules, &server, &folder);
     // The API may answer later than the first event: nothing waits for it.
     let alert = peregrine_tests::eventually(|| {
         container.exec(&["true", "pod-a"]);
@@ -126,7 +135,9 @@ fn owner_account_and_node_come_from_the_api() {
 fn an_api_that_refuses_is_counted_and_alerts_go_on() {
     let container = pod_container();
     let folder = tempfile::tempdir().expect("a temp dir");
-    let agent = start_agent(&serve(true), &folder);
+    let (server, _watches) = serve(true);
+    let rules = AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}"));
+    let agent = start_agent(rules, &server, &folder);
     container.exec(&["true", "pod-b"]);
     let alert = agent.wait_for("the program", |alert| alert.rule() == "Pod");
     assert_eq!(alert.text("container.id"), container.short_id());
@@ -141,4 +152,41 @@ fn an_api_that_refuses_is_counted_and_alerts_go_on() {
         log.contains("403") && log.contains("pods is forbidden"),
         "{log}"
     );
+}
+
+#[test]
+fn rules_about_the_pods_of_a_namespace_hold_from_the_first_process_on() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let (server, watches) = serve(false);
+    let asked = "\
+- list: restricted_namespaces
+  items: [shop]
+  override: {items: append}
+- list: hardened_namespaces
+  items: [shop]
+  override: {items: append}
+";
+    let rules = AgentBuilder::rules(asked)
+        .files([default_rules()])
+        .option("rule_matching=all");
+    let agent = start_agent(rules, &server, &folder);
+    watches.recv_timeout(PATIENCE).expect("the agent watches");
+    let container = pod_container();
+    for (rule, field, expected) in [
+        (
+            "Container breaks the restricted Pod Security Standard",
+            "k8s.pod.security",
+            "privileged",
+        ),
+        (
+            "Container runs as root with a writable root file system",
+            "k8s.ns.name",
+            "shop",
+        ),
+    ] {
+        let alert = agent.wait_for(rule, |alert| alert.rule() == rule);
+        assert_eq!(alert.text("container.id"), container.short_id());
+        assert_eq!(alert.text("proc.cmdline"), "sleep 600");
+        assert_eq!(alert.text(field), expected, "{alert:?}");
+    }
 }
