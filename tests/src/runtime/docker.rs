@@ -1,0 +1,102 @@
+//! Docker Engine.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::daemon::Daemon;
+use super::image::{IMAGE, archives};
+use super::{run, succeed};
+
+/// A running engine that has [`IMAGE`].
+pub struct Docker {
+    /// Its daemon.
+    pub daemon: Daemon,
+}
+
+/// Starts containers in a machine that is itself confined: a privileged container would get a capability
+/// that nobody here can give.
+const WITHOUT_CAPABILITY: &str = r#"#!/bin/sh
+words="$*"
+bundle=${words#*--bundle }
+if [ "$bundle" != "$words" ]; then
+    sed -i 's/"CAP_SYS_RESOURCE",//g' "${bundle%% *}/config.json"
+fi
+exec runc "$@"
+"#;
+
+impl Docker {
+    /// Starts one.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        let wrapper = folder.path().join("confined-runc");
+        fs::write(&wrapper, WITHOUT_CAPABILITY).expect("a script is written");
+        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("it is executable");
+        let [image, _] = archives(folder.path());
+        let mut daemon = Daemon::new(folder, dockerd, |folder| {
+            run(docker(folder).arg("version")).status.success()
+        });
+        daemon.start();
+        let engine = Self { daemon };
+        engine.client(["load", "--input", &image.to_string_lossy()]);
+        engine
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.daemon.path("s")
+    }
+
+    /// Runs a command of the client that has to succeed; returns what it says.
+    pub fn client<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> String {
+        succeed(self.command().args(words))
+    }
+
+    /// Runs a container of [`IMAGE`] to its end, or in the background with `-d`; returns what it says.
+    pub fn run(&self, options: &[&str], command: &[&str]) -> String {
+        let start = ["run", "--network", "none"].iter();
+        let words = start.chain(options).chain(&[IMAGE]).chain(command);
+        self.client(words.copied())
+    }
+
+    /// Runs a command in a container.
+    pub fn exec(&self, container: &str, command: &[&str]) -> Output {
+        run(self.command().args(["exec", container]).args(command))
+    }
+
+    /// The client.
+    pub fn command(&self) -> Command {
+        docker(self.daemon.folder())
+    }
+}
+
+fn docker(folder: &Path) -> Command {
+    let mut command = Command::new("docker");
+    command.arg("--host").arg(url(folder));
+    // Nobody's own settings.
+    command.env("DOCKER_CONFIG", folder);
+    command
+}
+
+fn url(folder: &Path) -> String {
+    format!("unix://{}", folder.join("s").display())
+}
+
+fn dockerd(folder: &Path) -> Command {
+    let mut command = Command::new("dockerd");
+    command.args(["--iptables=false", "--bridge=none", "--live-restore"]);
+    command.arg("--host").arg(url(folder));
+    for (option, name) in [
+        ("--data-root", "data"),
+        ("--exec-root", "exec"),
+        ("--pidfile", "pid"),
+    ] {
+        command.arg(option).arg(folder.join(name));
+    }
+    let wrapper = folder.join("confined-runc");
+    command
+        .arg("--add-runtime")
+        .arg(format!("confined={}", wrapper.display()));
+    command
+}
