@@ -1,10 +1,9 @@
 //! Docker Engine.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use super::confined_runc;
 use super::daemon::Daemon;
 use super::image::{IMAGE, archives};
 use super::{run, succeed};
@@ -15,24 +14,11 @@ pub struct Docker {
     pub daemon: Daemon,
 }
 
-/// Starts containers in a machine that is itself confined: a privileged container would get a capability
-/// that nobody here can give.
-const WITHOUT_CAPABILITY: &str = r#"#!/bin/sh
-words="$*"
-bundle=${words#*--bundle }
-if [ "$bundle" != "$words" ]; then
-    sed -i 's/"CAP_SYS_RESOURCE",//g' "${bundle%% *}/config.json"
-fi
-exec runc "$@"
-"#;
-
 impl Docker {
     /// Starts one.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
-        let wrapper = folder.path().join("confined-runc");
-        fs::write(&wrapper, WITHOUT_CAPABILITY).expect("a script is written");
-        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("it is executable");
+        confined_runc::write(folder.path());
         let [image, _] = archives(folder.path());
         let mut daemon = Daemon::new(folder, dockerd, |folder| {
             run(docker(folder).arg("version")).status.success()
@@ -94,7 +80,7 @@ fn dockerd(folder: &Path) -> Command {
     ] {
         command.arg(option).arg(folder.join(name));
     }
-    let wrapper = folder.join("confined-runc");
+    let wrapper = confined_runc::path(folder);
     command
         .arg("--add-runtime")
         .arg(format!("confined={}", wrapper.display()));

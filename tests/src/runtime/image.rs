@@ -39,6 +39,7 @@ fn layer(folder: &Path) -> PathBuf {
     for applet in ["sh", "cat", "sleep", "true", "ls"] {
         symlink("busybox", root.join("bin").join(applet)).expect("a link is made");
     }
+    fs::write(root.join("etc/hosts"), "127.0.0.1 localhost\n").expect("hosts are written");
     let layer = folder.join("layer.tar");
     tar(&layer, &root, &["."]);
     layer

@@ -1,13 +1,18 @@
 //! Real container runtimes, each with its own root, state and socket in a temp dir.
 
+mod confined_runc;
+mod containerd;
 mod daemon;
 mod docker;
 mod image;
 mod leftovers;
+mod pod;
 
+pub use containerd::Containerd;
 pub use daemon::Daemon;
 pub use docker::Docker;
 pub use image::{IMAGE, PAUSE_IMAGE};
+pub use pod::{ContainerPlan, Pod, PodPlan};
 
 use std::process::{Command, Output, Stdio};
 

@@ -1,8 +1,10 @@
 //! Clients of container runtimes: one file a kind, all behind [`RuntimeClient`].
 
 mod bundle;
+mod containerd;
 mod cri;
 mod docker;
+mod grpc;
 mod oci_spec;
 
 use std::future::Future;

@@ -1,0 +1,119 @@
+//! containerd, with its Container Runtime Interface.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::confined_runc;
+use super::daemon::Daemon;
+use super::image::{IMAGE, PAUSE_IMAGE, archives};
+use super::pod::{Cri, Pod, PodPlan};
+use super::{run, succeed};
+
+/// A running containerd that has [`IMAGE`].
+pub struct Containerd {
+    /// Its daemon.
+    pub daemon: Daemon,
+    cri: Cri,
+}
+
+impl Containerd {
+    /// Starts one.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temp dir");
+        confined_runc::write(folder.path());
+        let images = archives(folder.path());
+        fs::write(folder.path().join("config.toml"), config(folder.path()))
+            .expect("a config is written");
+        let mut daemon = Daemon::new(folder, containerd, |folder| {
+            run(ctr(folder).arg("version")).status.success()
+        });
+        daemon.start();
+        let cri = Cri::new(&daemon.path("s"));
+        let runtime = Self { daemon, cri };
+        for (namespace, image) in [
+            ("k8s.io", &images[0]),
+            ("k8s.io", &images[1]),
+            ("default", &images[0]),
+        ] {
+            let image = image.to_string_lossy();
+            runtime.ctr(namespace, &["images", "import", &image]);
+        }
+        for image in [IMAGE, PAUSE_IMAGE] {
+            crate::eventually(|| runtime.cri.has_image(image).then_some(()))
+                .expect("pods can have the image");
+        }
+        runtime
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.daemon.path("s")
+    }
+
+    /// Runs a command of `ctr` in a namespace, which has to succeed; returns what it says.
+    pub fn ctr(&self, namespace: &str, words: &[&str]) -> String {
+        let mut command = ctr(self.daemon.folder());
+        succeed(command.args(["--namespace", namespace]).args(words))
+    }
+
+    /// Runs a container of [`IMAGE`], without a pod: to its end, or in the background with `-d`.
+    pub fn run(&self, id: &str, options: &[&str], command: &[&str]) -> String {
+        let root = self.daemon.path("runc").display().to_string();
+        let runc = confined_runc::path(self.daemon.folder())
+            .display()
+            .to_string();
+        let start = ["run", "--runc-root", &root, "--runc-binary", &runc];
+        let words: Vec<&str> = start
+            .iter()
+            .chain(options)
+            .chain(&[IMAGE, id])
+            .chain(command)
+            .copied()
+            .collect();
+        self.ctr("default", &words)
+    }
+
+    /// Starts a pod.
+    pub fn pod(&self, plan: PodPlan<'_>) -> Pod<'_> {
+        Pod::start(&self.cri, plan)
+    }
+}
+
+fn ctr(folder: &Path) -> Command {
+    let mut command = Command::new("ctr");
+    command.arg("--address").arg(folder.join("s"));
+    command
+}
+
+fn containerd(folder: &Path) -> Command {
+    let mut command = Command::new("containerd");
+    command.arg("--config").arg(folder.join("config.toml"));
+    command
+}
+
+fn config(folder: &Path) -> String {
+    let folder_text = folder.display();
+    let runc = confined_runc::path(folder);
+    format!(
+        r#"version = 2
+root = "{folder_text}/data"
+state = "{folder_text}/state"
+[grpc]
+  address = "{folder_text}/s"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{folder_text}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE_IMAGE}"
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  BinaryName = "{}"
+  Root = "{folder_text}/runc"
+  SystemdCgroup = false
+"#,
+        runc.display()
+    )
+}
