@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use peregrine_tests::runtime::{ContainerPlan, Containerd, Docker, IMAGE, PodPlan};
+use peregrine_tests::runtime::{ContainerPlan, Containerd, Daemon, Docker, IMAGE, PodPlan};
 use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, eventually};
 
 const RULE: &str = "\
@@ -27,9 +27,9 @@ fn containers() -> usize {
         .unwrap_or(40)
 }
 
-fn start_agent(socket: &str) -> Agent {
+fn start_agent(runtime: &Daemon) -> Agent {
     AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}"))
-        .option(socket)
+        .run_folder(runtime.run_folder())
         .start()
 }
 
@@ -108,11 +108,7 @@ fn shell_command(number: usize) -> String {
 #[test]
 fn many_short_containers_of_docker() {
     let docker = Docker::start();
-    let socket = docker.socket();
-    let agent = start_agent(&format!(
-        "container_engines.docker.sockets=[{}]",
-        socket.display()
-    ));
+    let agent = start_agent(&docker.daemon);
     in_threads(
         |_| (),
         |(), number| {
@@ -132,11 +128,7 @@ fn many_short_containers_of_docker() {
 #[test]
 fn many_short_containers_of_pods() {
     let containerd = Containerd::start();
-    let socket = containerd.socket();
-    let agent = start_agent(&format!(
-        "container_engines.cri.sockets=[{}]",
-        socket.display()
-    ));
+    let agent = start_agent(&containerd.daemon);
     let uid = |thread: usize| format!("0fd54ab2-3c1e-4b59-8a39-1f2e3d4c{thread:04}");
     in_threads(
         |thread| {

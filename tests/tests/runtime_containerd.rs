@@ -29,12 +29,9 @@ const POD: PodPlan<'_> = PodPlan {
 };
 
 fn start_agent(containerd: &Containerd) -> Agent {
-    let rules = format!("{MARKER_RULE}{RULE}");
-    let sockets = format!(
-        "container_engines.cri.sockets=[{}]",
-        containerd.socket().display()
-    );
-    AgentBuilder::rules(&rules).option(&sockets).start()
+    AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}"))
+        .run_folder(containerd.daemon.run_folder())
+        .start()
 }
 
 /// The alert about this command line.

@@ -18,12 +18,7 @@ const RULE: &str = "\
 ";
 
 fn agent_of(docker: &Docker) -> AgentBuilder {
-    let rules = format!("{MARKER_RULE}{RULE}");
-    let sockets = format!(
-        "container_engines.docker.sockets=[{}]",
-        docker.socket().display()
-    );
-    AgentBuilder::rules(&rules).option(&sockets)
+    AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}")).run_folder(docker.daemon.run_folder())
 }
 
 /// The alert about this command line.
@@ -92,6 +87,7 @@ fn a_container_is_described_from_its_first_process_on() {
     let mighty = alert(&agent, "sleep 61");
     assert_named(&mighty, "mighty", &id);
     assert_eq!(mighty.field("container.privileged"), &json!(true));
+    assert!(mighty.field("container.mounts").is_null());
     for number in 0..3 {
         let name = format!("brief-{number}");
         docker.run(&["--rm", "--name", &name], &["true", &name]);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::runtime::{Bundles, RuntimeClient, RuntimeError, Socket, describe};
+use super::runtime::{Bundles, RuntimeClient, RuntimeError, Socket, describe, in_time};
 use super::{ContainerIdentity, ContainerMetadata, Runtime};
 
 /// Questions and answers under way; more are dropped, and asked again at the container's next event.
@@ -38,8 +38,8 @@ pub struct Description {
     pub identity: Arc<ContainerIdentity>,
     /// What is known; `None` if nothing is.
     pub metadata: Option<Arc<ContainerMetadata>>,
-    /// Nothing more will come.
-    pub is_final: bool,
+    /// All that an alert may ask for is there, or nothing more will come: events need not wait.
+    pub is_settled: bool,
 }
 
 /// Counts of a [`Directory`], all since the start.
@@ -109,6 +109,7 @@ impl Directory {
 struct Client {
     runtime: Box<dyn RuntimeClient>,
     requests: Semaphore,
+    glimpses: Semaphore,
     last_complaint: Mutex<Option<Instant>>,
 }
 
@@ -117,6 +118,7 @@ impl Client {
         Self {
             runtime,
             requests: Semaphore::new(REQUESTS),
+            glimpses: Semaphore::new(REQUESTS),
             last_complaint: Mutex::new(None),
         }
     }
@@ -125,6 +127,13 @@ impl Client {
         // The semaphore is never closed; if it were, the bound would be gone and nothing else.
         let _permit = self.requests.acquire().await;
         describe(&*self.runtime, id).await
+    }
+
+    /// What it tells at once. Those that wait for a whole answer are not in the way.
+    async fn glimpse(&self, id: &str) -> Option<ContainerMetadata> {
+        let _permit = self.glimpses.acquire().await;
+        // Whoever fails here fails to give the whole answer as well, and is heard of then.
+        in_time(self.runtime.glimpse(id)).await.ok().flatten()
     }
 
     async fn complain(&self, error: &RuntimeError) {
@@ -175,6 +184,7 @@ impl Asker {
         let started = tokio::time::Instant::now();
         let (mut wait, longest) = WAITS;
         let mut bundle = None;
+        let mut glimpse = None;
         loop {
             if bundle.is_none() {
                 bundle = self.bundle_of(&identity).await;
@@ -185,12 +195,24 @@ impl Asker {
             }
             let clients = self.present();
             let nobody = clients.is_empty();
-            let patience = match self.ask_all(clients, &identity).await {
-                Answer::Found(mut found) => {
-                    if let Some(bundle) = bundle {
-                        found.complete_from(bundle);
-                    }
-                    return self.tell(&identity, Some(*found), true).await;
+            let glimpses = self.glimpse_of(clients.clone(), &identity);
+            let answers = self.ask_all(clients, &identity);
+            tokio::pin!(glimpses, answers);
+            let answer = tokio::select! {
+                answer = &mut answers => answer,
+                Some(found) = &mut glimpses, if glimpse.is_none() => {
+                    let found = completed(found, bundle.clone());
+                    // A list leaves out what the bundle has.
+                    let is_settled = found.privileged.is_some();
+                    self.tell(&identity, Some(found.clone()), is_settled).await;
+                    glimpse = Some(found);
+                    answers.await
+                }
+            };
+            let patience = match answer {
+                Answer::Found(found) => {
+                    let found = completed(*found, bundle);
+                    return self.tell(&identity, Some(found), true).await;
                 }
                 Answer::Unknown if nobody => NOBODY,
                 Answer::Unknown => UNKNOWN,
@@ -201,10 +223,11 @@ impl Asker {
                 .as_ref()
                 .is_some_and(|bundle| nobody || is_unmanaged(&identity, bundle));
             if alone || started.elapsed() >= patience {
-                if bundle.is_none() {
+                let known = glimpse.or(bundle);
+                if known.is_none() {
                     self.stats.unknown.fetch_add(1, Ordering::Relaxed);
                 }
-                return self.tell(&identity, bundle, true).await;
+                return self.tell(&identity, known, true).await;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(longest);
@@ -223,6 +246,27 @@ impl Asker {
     fn present(&self) -> Vec<Arc<Client>> {
         let exists = |client: &&Arc<Client>| client.runtime.socket().exists();
         self.clients.iter().filter(exists).cloned().collect()
+    }
+
+    /// What one of them tells at once: the one that made the container, for only that one has a list
+    /// with it.
+    async fn glimpse_of(
+        &self,
+        clients: Vec<Arc<Client>>,
+        identity: &Arc<ContainerIdentity>,
+    ) -> Option<ContainerMetadata> {
+        let mut glimpses = JoinSet::new();
+        for client in clients {
+            let identity = Arc::clone(identity);
+            glimpses.spawn(async move { client.glimpse(identity.full_id()).await });
+        }
+        while let Some(glimpse) = glimpses.join_next().await {
+            // An error would be a panic, which has been printed where it was.
+            if let Ok(Some(found)) = glimpse {
+                return Some(found);
+            }
+        }
+        None
     }
 
     /// The first answer of those that know the container.
@@ -267,12 +311,12 @@ impl Asker {
         &self,
         identity: &Arc<ContainerIdentity>,
         metadata: Option<ContainerMetadata>,
-        is_final: bool,
+        is_settled: bool,
     ) {
         let description = Description {
             identity: Arc::clone(identity),
             metadata: metadata.map(Arc::new),
-            is_final,
+            is_settled,
         };
         // Without the other end there is nobody to tell.
         if self.told.send(description).await.is_ok()
@@ -281,6 +325,18 @@ impl Asker {
             tracing::warn!(%error, "cannot wake the matching thread");
         }
     }
+}
+
+/// What a runtime tells, with what only the bundle does. Of mounts the runtime tells all that were asked
+/// for; a bundle also has those that the runtime makes for itself.
+fn completed(mut found: ContainerMetadata, bundle: Option<ContainerMetadata>) -> ContainerMetadata {
+    if let Some(bundle) = bundle {
+        found.complete_from(ContainerMetadata {
+            mounts: Box::default(),
+            ..bundle
+        });
+    }
+    found
 }
 
 /// Whether no runtime with an interface of ours made this container: it was started by runc itself,
@@ -341,7 +397,7 @@ mod tests {
         assert!(directory.ask(&identity()));
         let answer = directory.answers.recv().await.unwrap();
         assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
-        assert!(answer.is_final);
+        assert!(answer.is_settled);
     }
 
     #[tokio::test(start_paused = true)]
@@ -350,7 +406,7 @@ mod tests {
         let mut directory = start(&root, &[(Protocol::Docker, "absent")]);
         assert!(directory.ask(&identity()));
         let answer = directory.answers.recv().await.unwrap();
-        assert!(answer.metadata.is_none() && answer.is_final);
+        assert!(answer.metadata.is_none() && answer.is_settled);
     }
 
     #[tokio::test]

@@ -125,7 +125,7 @@ impl MetadataTable {
             let Description {
                 identity,
                 metadata,
-                is_final,
+                is_settled,
             } = answer;
             let Some(entry) = self.containers.get_mut(&identity) else {
                 continue;
@@ -133,7 +133,7 @@ impl MetadataTable {
             if metadata.is_some() {
                 entry.metadata = metadata;
             }
-            if is_final {
+            if is_settled {
                 entry.state = match entry.metadata {
                     Some(_) => State::Known,
                     None => State::Unknown(Instant::now()),
@@ -174,7 +174,7 @@ mod tests {
     fn answer(
         identity: &Arc<ContainerIdentity>,
         name: Option<&str>,
-        is_final: bool,
+        is_settled: bool,
     ) -> Description {
         let named = |name: &str| {
             Arc::new(ContainerMetadata {
@@ -185,7 +185,7 @@ mod tests {
         Description {
             identity: Arc::clone(identity),
             metadata: name.map(named),
-            is_final,
+            is_settled,
         }
     }
 

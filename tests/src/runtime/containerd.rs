@@ -29,7 +29,7 @@ impl Containerd {
             run(ctr(folder).arg("version")).status.success()
         });
         daemon.start();
-        let cri = Cri::new(&daemon.path("s"));
+        let cri = Cri::new(&socket(daemon.folder()));
         let runtime = Self { daemon, cri };
         for (namespace, image) in [
             ("k8s.io", &images[0]),
@@ -48,7 +48,7 @@ impl Containerd {
 
     /// Where it listens.
     pub fn socket(&self) -> PathBuf {
-        self.daemon.path("s")
+        socket(self.daemon.folder())
     }
 
     /// Runs a command of `ctr` in a namespace, which has to succeed; returns what it says.
@@ -59,7 +59,11 @@ impl Containerd {
 
     /// Runs a container of [`IMAGE`], without a pod: to its end, or in the background with `-d`.
     pub fn run(&self, id: &str, options: &[&str], command: &[&str]) -> String {
-        let root = self.daemon.path("runc").display().to_string();
+        let root = self
+            .daemon
+            .path("run/containerd/runc")
+            .display()
+            .to_string();
         let runc = confined_runc::path(self.daemon.folder())
             .display()
             .to_string();
@@ -80,9 +84,13 @@ impl Containerd {
     }
 }
 
+fn socket(folder: &Path) -> PathBuf {
+    folder.join("run/containerd/containerd.sock")
+}
+
 fn ctr(folder: &Path) -> Command {
     let mut command = Command::new("ctr");
-    command.arg("--address").arg(folder.join("s"));
+    command.arg("--address").arg(socket(folder));
     command
 }
 
@@ -98,9 +106,9 @@ fn config(folder: &Path) -> String {
     format!(
         r#"version = 2
 root = "{folder_text}/data"
-state = "{folder_text}/state"
+state = "{folder_text}/run/containerd"
 [grpc]
-  address = "{folder_text}/s"
+  address = "{}"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{folder_text}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
@@ -111,9 +119,10 @@ state = "{folder_text}/state"
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   BinaryName = "{}"
-  Root = "{folder_text}/runc"
+  Root = "{folder_text}/run/containerd/runc"
   SystemdCgroup = false
 "#,
+        socket(folder).display(),
         runc.display()
     )
 }

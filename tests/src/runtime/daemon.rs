@@ -24,6 +24,7 @@ impl Daemon {
         command: fn(&Path) -> Command,
         is_ready: fn(&Path) -> bool,
     ) -> Self {
+        fs::create_dir_all(folder.path().join("run")).expect("a folder is made");
         Self {
             folder,
             child: None,
@@ -73,6 +74,11 @@ impl Daemon {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What would be `/run` if it were the machine's own: its sockets and the state of its containers.
+    pub fn run_folder(&self) -> PathBuf {
+        self.path("run")
     }
 
     /// A path in its folder.

@@ -31,7 +31,7 @@ impl Docker {
 
     /// Where it listens.
     pub fn socket(&self) -> PathBuf {
-        self.daemon.path("s")
+        socket(self.daemon.folder())
     }
 
     /// Runs a command of the client that has to succeed; returns what it says.
@@ -66,7 +66,11 @@ fn docker(folder: &Path) -> Command {
 }
 
 fn url(folder: &Path) -> String {
-    format!("unix://{}", folder.join("s").display())
+    format!("unix://{}", socket(folder).display())
+}
+
+fn socket(folder: &Path) -> PathBuf {
+    folder.join("run/docker.sock")
 }
 
 fn dockerd(folder: &Path) -> Command {
@@ -75,8 +79,8 @@ fn dockerd(folder: &Path) -> Command {
     command.arg("--host").arg(url(folder));
     for (option, name) in [
         ("--data-root", "data"),
-        ("--exec-root", "exec"),
-        ("--pidfile", "pid"),
+        ("--exec-root", "run/docker"),
+        ("--pidfile", "run/docker.pid"),
     ] {
         command.arg(option).arg(folder.join(name));
     }

@@ -333,7 +333,11 @@ impl ContainerStatus {
         described.set_mounts(self.mounts.into_iter().map(CriMount::shown));
         described.labels = Labels::new(self.labels);
         if let Some(spec) = spec {
-            described.complete_from(spec);
+            // The runtime's own mounts are in it too; those that were asked for are known.
+            described.complete_from(ContainerMetadata {
+                mounts: Box::default(),
+                ..spec
+            });
         }
         described
     }
