@@ -1,7 +1,7 @@
 //! Docker Engine.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use super::confined_runc;
 use super::daemon::Daemon;
@@ -44,11 +44,6 @@ impl Docker {
         let start = ["run", "--network", "none"].iter();
         let words = start.chain(options).chain(&[IMAGE]).chain(command);
         self.client(words.copied())
-    }
-
-    /// Runs a command in a container.
-    pub fn exec(&self, container: &str, command: &[&str]) -> Output {
-        run(self.command().args(["exec", container]).args(command))
     }
 
     /// The client.

@@ -7,12 +7,14 @@ mod docker;
 mod image;
 mod leftovers;
 mod pod;
+mod podman;
 
 pub use containerd::Containerd;
 pub use daemon::Daemon;
 pub use docker::Docker;
 pub use image::{IMAGE, PAUSE_IMAGE};
 pub use pod::{ContainerPlan, Pod, PodPlan};
+pub use podman::Podman;
 
 use std::process::{Command, Output, Stdio};
 
