@@ -31,6 +31,11 @@ impl Podman {
         podman
     }
 
+    /// Where its service listens.
+    pub fn socket(&self) -> PathBuf {
+        socket(self.daemon.folder())
+    }
+
     /// Runs a command of the client that has to succeed; returns what it says.
     pub fn client<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> String {
         succeed(podman(self.daemon.folder()).args(words))
