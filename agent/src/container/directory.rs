@@ -58,23 +58,33 @@ pub struct Directory {
     answers: mpsc::Receiver<Description>,
 }
 
+/// Whom a [`Directory`] asks, and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Inquiry<'a> {
+    /// The sockets of the runtimes.
+    pub sockets: &'a [Socket],
+    /// Below which the bundles are.
+    pub host_root: &'a Path,
+    /// Somebody wants to know addresses, which a runtime tells only once it has started a container.
+    pub needs_address: bool,
+}
+
 /// Wakes whoever takes the answers.
 pub type WakeUp = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
 
 impl Directory {
     /// Starts the asking side on the current tokio runtime. It ends with this end.
-    pub fn start(
-        sockets: &[Socket],
-        host_root: &Path,
-        stats: Arc<DirectoryStats>,
-        wake_up: WakeUp,
-    ) -> Self {
+    pub fn start(inquiry: Inquiry<'_>, stats: Arc<DirectoryStats>, wake_up: WakeUp) -> Self {
         let (questions, asked) = mpsc::channel(QUEUE);
         let (told, answers) = mpsc::channel(QUEUE);
-        let clients = sockets.iter().map(|socket| Client::new(socket.client()));
+        let clients = inquiry
+            .sockets
+            .iter()
+            .map(|socket| Client::new(socket.client()));
         let asker = Arc::new(Asker {
             clients: clients.map(Arc::new).collect(),
-            bundles: Bundles::new(host_root),
+            bundles: Bundles::new(inquiry.host_root),
+            needs_address: inquiry.needs_address,
             stats,
             told,
             wake_up,
@@ -160,6 +170,7 @@ enum Answer {
 struct Asker {
     clients: Vec<Arc<Client>>,
     bundles: Bundles,
+    needs_address: bool,
     stats: Arc<DirectoryStats>,
     told: mpsc::Sender<Description>,
     wake_up: WakeUp,
@@ -203,7 +214,7 @@ impl Asker {
                 Some(found) = &mut glimpses, if glimpse.is_none() => {
                     let found = completed(found, bundle.clone());
                     // A list leaves out what the bundle has.
-                    let is_settled = found.privileged.is_some();
+                    let is_settled = found.privileged.is_some() && !self.needs_address;
                     self.tell(&identity, Some(found.clone()), is_settled).await;
                     glimpse = Some(found);
                     answers.await
@@ -360,6 +371,14 @@ mod tests {
     }
 
     fn start(root: &tempfile::TempDir, sockets: &[(Protocol, &str)]) -> Directory {
+        start_for(root, sockets, false)
+    }
+
+    fn start_for(
+        root: &tempfile::TempDir,
+        sockets: &[(Protocol, &str)],
+        needs_address: bool,
+    ) -> Directory {
         let sockets: Vec<Socket> = sockets
             .iter()
             .map(|(protocol, name)| Socket {
@@ -368,7 +387,12 @@ mod tests {
             })
             .collect();
         let nobody = Box::new(|| Ok(()));
-        Directory::start(&sockets, root.path(), Arc::default(), nobody)
+        let inquiry = Inquiry {
+            sockets: &sockets,
+            host_root: root.path(),
+            needs_address,
+        };
+        Directory::start(inquiry, Arc::default(), nobody)
     }
 
     fn engine(root: &tempfile::TempDir, name: &str) {
@@ -398,6 +422,58 @@ mod tests {
         let answer = directory.answers.recv().await.unwrap();
         assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
         assert!(answer.is_settled);
+    }
+
+    /// An engine that is busy starting the container: it only lists it.
+    fn busy_engine(root: &tempfile::TempDir, name: &str) {
+        let listener = UnixListener::bind(root.path().join(name)).unwrap();
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let count = stream.read(&mut request).await.unwrap_or(0);
+                if request[..count].starts_with(b"GET /containers/json?") {
+                    let body =
+                        format!(r#"[{{"Id": "{ID}", "Names": ["/web"], "Image": "app:2"}}]"#);
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    );
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                }
+                kept.push(stream);
+            }
+        });
+    }
+
+    #[tokio::test]
+    async fn a_list_and_a_bundle_settle_what_needs_no_address() {
+        for (with_bundle, needs_address, expected) in [
+            (true, false, true),
+            (false, false, false),
+            (true, true, false),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            if with_bundle {
+                let bundle = root.path().join(format!(
+                    "run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/{ID}"
+                ));
+                std::fs::create_dir_all(&bundle).unwrap();
+                std::fs::write(bundle.join("config.json"), "{}").unwrap();
+            }
+            busy_engine(&root, "busy");
+            let mut directory = start_for(&root, &[(Protocol::Docker, "busy")], needs_address);
+            assert!(directory.ask(&identity()));
+            if with_bundle {
+                assert!(!directory.answers.recv().await.unwrap().is_settled);
+            }
+            let answer = directory.answers.recv().await.unwrap();
+            assert_eq!(answer.is_settled, expected, "{with_bundle} {needs_address}");
+            let metadata = answer.metadata.unwrap();
+            assert_eq!(metadata.name.as_deref(), Some("web"));
+            assert_eq!(metadata.image.tag.as_deref(), Some("2"));
+            assert_eq!(metadata.privileged.is_some(), with_bundle);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ pub mod runtime;
 
 pub use cgroup::{CgroupHierarchies, CgroupMembership};
 pub use container_table::{ContainerTable, ContainerTableStats};
-pub use directory::{Description, Directory, DirectoryStats, WakeUp};
+pub use directory::{Description, Directory, DirectoryStats, Inquiry, WakeUp};
 pub use identity::{ContainerIdentity, Runtime};
 pub use metadata::{ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata};
 pub use metadata_table::{Known, MetadataTable};
