@@ -88,17 +88,31 @@ fn number_of(alert: &Alert) -> usize {
         .unwrap_or_else(|| panic!("{command}"))
 }
 
-/// Prints how long events waited.
+/// Prints how long the alerts' events waited; most need not.
+#[expect(
+    clippy::print_stdout,
+    reason = "these figures are what a person runs the test for"
+)]
 fn print_delays(agent: &Agent, runtime: &str) {
     const NAME: &str = "peregrine_container_metadata_wait_seconds";
-    let (_, text) = agent.get("/metrics");
-    let wanted = |line: &&str| line.starts_with(NAME);
-    println!("{runtime}: {} containers", containers());
-    for line in text.lines().filter(wanted) {
-        println!("  {}", line.trim_start_matches(NAME));
-    }
+    let waited = agent.metric(&format!("{NAME}_count"), &[]);
     let late = agent.metric("peregrine_container_metadata_deadline_total", &[]);
-    println!("  after the deadline: {late}");
+    println!(
+        "{runtime}: {} containers, {waited} events waited, {late} in vain; how many up to how many seconds:",
+        containers()
+    );
+    let (_, text) = agent.get("/metrics");
+    let mut before = "0";
+    for line in text.lines() {
+        let bucket = line.strip_prefix(&format!("{NAME}_bucket{{le=\""));
+        let Some((bound, count)) = bucket.and_then(|bucket| bucket.split_once("\"} ")) else {
+            continue;
+        };
+        if count != before {
+            println!("  {bound}: {count}");
+            before = count;
+        }
+    }
 }
 
 fn shell_command(number: usize) -> String {

@@ -50,14 +50,14 @@ pub struct Pod<'r> {
 
 impl<'r> Pod<'r> {
     pub(super) fn start(cri: &'r Cri, plan: PodPlan<'_>) -> Self {
+        /// `NamespaceMode::NODE`: any other takes a network plugin.
+        const NODE: i32 = 2;
         let mut labels = text_map(plan.labels);
         labels.extend(text_map(&[
             ("io.kubernetes.pod.name", plan.name),
             ("io.kubernetes.pod.namespace", plan.namespace),
             ("io.kubernetes.pod.uid", plan.uid),
         ]));
-        /// `NamespaceMode::NODE`: any other takes a network plugin.
-        const NODE: i32 = 2;
         let config = SandboxConfig {
             metadata: Some(SandboxName {
                 name: plan.name.to_owned(),
@@ -168,13 +168,13 @@ impl Cri {
             .enable_all()
             .build()
             .expect("a runtime starts");
-        let _entered = runtime.enter();
+        let entered = runtime.enter();
         let channel = Endpoint::from_shared(format!("unix://{}", socket.display()))
             .expect("it is an address")
             .timeout(PATIENCE)
             .connect_timeout(Duration::from_secs(5))
             .connect_lazy();
-        drop(_entered);
+        drop(entered);
         Self { runtime, channel }
     }
 
