@@ -151,6 +151,7 @@ fn many_short_containers_of_pods() {
                 namespace: "shop",
                 uid: &uid(thread),
                 labels: &[],
+                host_network: true,
             })
         },
         |pod, number| {

@@ -1,6 +1,6 @@
 //! What alerts about containers of a real containerd say: those of pods, and plain ones.
 
-use peregrine_tests::runtime::{ContainerPlan, Containerd, IMAGE, PodPlan};
+use peregrine_tests::runtime::{ContainerPlan, Containerd, IMAGE, POD_ADDRESS, PodPlan};
 use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ const RULE: &str = "\
     %container.id %container.full_id %container.type %container.name %container.image
     %container.image.repository %container.image.tag %container.image.digest
     %container.privileged %container.mounts %container.mount.source[/host*]
-    %container.host_network %k8s.pod.name %k8s.ns.name %k8s.pod.uid %k8s.pod.sandbox_id
+    %container.host_network %container.ip %k8s.pod.ip %k8s.pod.cni.json %k8s.pod.name %k8s.ns.name %k8s.pod.uid %k8s.pod.sandbox_id
     %k8s.pod.labels %k8s.pod.label[tier] %container.label[io.kubernetes.container.name] %proc.cmdline
   priority: INFO
 ";
@@ -26,6 +26,7 @@ const POD: PodPlan<'_> = PodPlan {
         ("tier", "front"),
         ("evil", "x\n{\"rule\":\"Forged\"}\u{1b}[2J"),
     ],
+    host_network: true,
 };
 
 fn start_agent(containerd: &Containerd) -> Agent {
@@ -142,6 +143,32 @@ fn containers_of_a_pod_are_described_from_their_first_process_on() {
 
     let in_vain = agent.metric("peregrine_container_metadata_deadline_total", &[]);
     assert!(in_vain.abs() < f64::EPSILON, "{in_vain}");
+}
+
+#[test]
+fn a_pod_in_a_network_of_its_own_has_an_address() {
+    let containerd = Containerd::start();
+    let agent = start_agent(&containerd);
+    let pod = containerd.pod(PodPlan {
+        host_network: false,
+        ..POD
+    });
+    pod.run(ContainerPlan {
+        name: "main",
+        command: &["true", "first"],
+        ..ContainerPlan::default()
+    });
+    let first = alert(&agent, "true first");
+    assert_fields(
+        &first,
+        &[
+            ("container.name", "main"),
+            ("container.ip", POD_ADDRESS),
+            ("k8s.pod.ip", POD_ADDRESS),
+        ],
+    );
+    assert!(first.text("k8s.pod.cni.json").contains(POD_ADDRESS));
+    assert_eq!(first.field("container.host_network"), &json!(false));
 }
 
 #[test]

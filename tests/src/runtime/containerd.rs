@@ -1,6 +1,7 @@
 //! containerd, with its Container Runtime Interface.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +10,22 @@ use super::daemon::Daemon;
 use super::image::{IMAGE, PAUSE_IMAGE, archives};
 use super::pod::{Cri, Pod, PodPlan};
 use super::{run, succeed};
+
+/// The address of every pod in a network of its own.
+pub const POD_ADDRESS: &str = "10.213.7.2";
+
+/// A network plugin that says what it would have made, and makes nothing: no packet is to be sent.
+const NETWORK_PLUGIN: &str = r#"#!/bin/sh
+cat > /dev/null
+case "$CNI_COMMAND" in
+ADD) cat << END
+{"cniVersion": "0.4.0", "interfaces": [{"name": "$CNI_IFNAME", "sandbox": "$CNI_NETNS"}],
+ "ips": [{"version": "4", "address": "ADDRESS/24", "interface": 0}]}
+END
+;;
+VERSION) echo '{"cniVersion": "0.4.0", "supportedVersions": ["0.3.1", "0.4.0"]}' ;;
+esac
+"#;
 
 /// A running containerd that has [`IMAGE`].
 pub struct Containerd {
@@ -22,6 +39,7 @@ impl Containerd {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
         confined_runc::write(folder.path());
+        write_network(&folder.path().join("network"));
         let images = archives(folder.path());
         fs::write(folder.path().join("config.toml"), config(folder.path()))
             .expect("a config is written");
@@ -100,6 +118,19 @@ fn containerd(folder: &Path) -> Command {
     command
 }
 
+/// The plugin under the names by which it is looked for, and the network that it is for.
+fn write_network(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder is made");
+    for name in ["announce", "loopback"] {
+        let path = folder.join(name);
+        fs::write(&path, NETWORK_PLUGIN.replace("ADDRESS", POD_ADDRESS))
+            .expect("a script is written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is executable");
+    }
+    let network = r#"{"cniVersion": "0.4.0", "name": "test", "plugins": [{"type": "announce"}]}"#;
+    fs::write(folder.join("test.conflist"), network).expect("a network is written");
+}
+
 fn config(folder: &Path) -> String {
     let folder_text = folder.display();
     let runc = confined_runc::path(folder);
@@ -115,6 +146,9 @@ state = "{folder_text}/run/containerd"
   sandbox_image = "{PAUSE_IMAGE}"
   disable_apparmor = true
   restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "{folder_text}/network"
+  conf_dir = "{folder_text}/network"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]

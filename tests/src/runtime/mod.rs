@@ -9,7 +9,7 @@ mod leftovers;
 mod pod;
 mod podman;
 
-pub use containerd::Containerd;
+pub use containerd::{Containerd, POD_ADDRESS};
 pub use daemon::Daemon;
 pub use docker::Docker;
 pub use image::{IMAGE, PAUSE_IMAGE};

@@ -14,7 +14,7 @@ use tonic_prost::ProstCodec;
 use super::image::IMAGE;
 use crate::PATIENCE;
 
-/// A pod to be started, in the host's network.
+/// A pod to be started.
 #[derive(Clone, Copy)]
 pub struct PodPlan<'a> {
     /// Its name.
@@ -25,6 +25,8 @@ pub struct PodPlan<'a> {
     pub uid: &'a str,
     /// Its own labels.
     pub labels: &'a [(&'a str, &'a str)],
+    /// It is in the host's network.
+    pub host_network: bool,
 }
 
 /// A container to be started in a pod.
@@ -50,7 +52,8 @@ pub struct Pod<'r> {
 
 impl<'r> Pod<'r> {
     pub(super) fn start(cri: &'r Cri, plan: PodPlan<'_>) -> Self {
-        /// `NamespaceMode::NODE`: any other takes a network plugin.
+        /// `NamespaceMode`.
+        const POD: i32 = 0;
         const NODE: i32 = 2;
         let mut labels = text_map(plan.labels);
         labels.extend(text_map(&[
@@ -68,7 +71,9 @@ impl<'r> Pod<'r> {
             linux: Some(LinuxSandbox {
                 cgroup_parent: format!("/kubepods/besteffort/pod{}", plan.uid),
                 security: Some(SandboxSecurity {
-                    namespaces: Some(Namespaces { network: NODE }),
+                    namespaces: Some(Namespaces {
+                        network: if plan.host_network { NODE } else { POD },
+                    }),
                     privileged: true,
                 }),
             }),
