@@ -5,14 +5,14 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use peregrine_tests::runtime::{Docker, Podman};
+use peregrine_tests::runtime::{ContainerPlan, Containerd, Docker, PodPlan, Podman};
 use peregrine_tests::{Agent, AgentBuilder, Alert, Container, MARKER_RULE, eventually};
 
 const RULE: &str = "\
 - rule: Program in a container
   desc: A test.
   condition: evt.type = execve and container.id != host and proc.name = true
-  output: in %container.id %container.name %container.image.repository %proc.cmdline
+  output: in %container.id %container.name %container.image.repository %k8s.pod.name %proc.cmdline
   priority: INFO
 ";
 
@@ -89,6 +89,62 @@ fn a_runtime_that_is_killed_and_started_again() {
     next_alert(&late, "long, complete", |alert| {
         is_long(alert) && is_complete(alert, "long")
     });
+}
+
+#[test]
+fn a_containerd_that_is_killed_hangs_and_comes_back() {
+    let mut containerd = Containerd::start();
+    let agent = agent_asking(&[("cri", &containerd.socket())]).start();
+    let plan = PodPlan {
+        name: "web-0",
+        namespace: "shop",
+        uid: "0fd54ab2-3c1e-4b59-8a39-1f2e3d4c0001",
+        labels: &[],
+        host_network: true,
+    };
+    let named = |name| ContainerPlan {
+        name,
+        command: &TICKING,
+        ..ContainerPlan::default()
+    };
+    let is_of = |alert: &Alert, name: &str| {
+        is_complete(alert, name) && alert.text("k8s.pod.name") == plan.name
+    };
+    let pod = containerd.pod(plan);
+    pod.run(named("before"));
+    next_alert(&agent, "before", |alert| is_of(alert, "before"));
+    let id = pod.leave();
+
+    containerd.daemon.kill();
+    agent.settle();
+    next_alert(&agent, "what was known", |alert| is_of(alert, "before"));
+    assert_known_by_id_alone(&agent, "while it was dead");
+
+    containerd.daemon.start();
+    let pod = containerd.rejoin(plan, id);
+    pod.run(named("after"));
+    next_alert(&agent, "after", |alert| is_of(alert, "after"));
+
+    containerd.daemon.signal(libc::SIGSTOP);
+    agent.settle();
+    next_alert(&agent, "what was known", |alert| is_of(alert, "after"));
+    assert_known_by_id_alone(&agent, "while it hung");
+    containerd.daemon.signal(libc::SIGCONT);
+    pod.run(named("last"));
+    next_alert(&agent, "last", |alert| is_of(alert, "last"));
+
+    // Each container that is there now, to an agent that was not there then.
+    let late = agent_asking(&[("cri", &containerd.socket())]).start();
+    for name in ["before", "after", "last"] {
+        late.wait_for(name, |alert| alert.text("container.name") == name);
+    }
+    for alert in late.alerts_where(|alert| alert.text("proc.cmdline") == "true tick") {
+        assert_eq!(alert.text("k8s.pod.name"), plan.name, "{alert:#?}");
+        assert_eq!(
+            alert.text("container.image.repository"),
+            "docker.io/library/bb"
+        );
+    }
 }
 
 #[test]

@@ -100,6 +100,11 @@ impl Containerd {
     pub fn pod(&self, plan: PodPlan<'_>) -> Pod<'_> {
         Pod::start(&self.cri, plan)
     }
+
+    /// A pod that was left.
+    pub fn rejoin(&self, plan: PodPlan<'_>, id: String) -> Pod<'_> {
+        Pod::running(&self.cri, plan, id)
+    }
 }
 
 fn socket(folder: &Path) -> PathBuf {

@@ -52,6 +52,17 @@ pub struct Pod<'r> {
 
 impl<'r> Pod<'r> {
     pub(super) fn start(cri: &'r Cri, plan: PodPlan<'_>) -> Self {
+        let mut pod = Self::running(cri, plan, String::new());
+        let question = RunSandbox {
+            config: Some(pod.config.clone()),
+        };
+        let made: Id = cri.call("RunPodSandbox", question);
+        pod.id = made.id;
+        pod
+    }
+
+    /// A pod that has been started before.
+    pub(super) fn running(cri: &'r Cri, plan: PodPlan<'_>, id: String) -> Self {
         /// `NamespaceMode`.
         const POD: i32 = 0;
         const NODE: i32 = 2;
@@ -78,17 +89,12 @@ impl<'r> Pod<'r> {
                 }),
             }),
         };
-        let id = cri.call(
-            "RunPodSandbox",
-            RunSandbox {
-                config: Some(config.clone()),
-            },
-        );
-        Self {
-            cri,
-            config,
-            id: Id::name(id),
-        }
+        Self { cri, config, id }
+    }
+
+    /// Lets it run on without this end; returns its id.
+    pub fn leave(mut self) -> String {
+        std::mem::take(&mut self.id)
     }
 
     /// Starts a container of [`IMAGE`]; returns its id.
@@ -126,7 +132,7 @@ impl<'r> Pod<'r> {
             },
         );
         let _: Empty = self.cri.call("StartContainer", made.clone());
-        made.name()
+        made.id
     }
 
     /// Runs a command in a container, to its end.
@@ -144,6 +150,9 @@ impl<'r> Pod<'r> {
 
 impl Drop for Pod<'_> {
     fn drop(&mut self) {
+        if self.id.is_empty() {
+            return;
+        }
         let id = Id {
             id: self.id.clone(),
         };
@@ -239,12 +248,6 @@ struct Empty {}
 struct Id {
     #[prost(string, tag = "1")]
     id: String,
-}
-
-impl Id {
-    fn name(self) -> String {
-        self.id
-    }
 }
 
 /// A message whose only member of interest is a name.
