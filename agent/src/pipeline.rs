@@ -112,6 +112,12 @@ pub fn needs_container_metadata(program: &Program) -> bool {
     Extractors::new(program.fields()).any_of_container()
 }
 
+/// Whether a rule set asks for an address of a container.
+pub fn needs_container_address(program: &Program) -> bool {
+    let is_address = |name: &str| matches!(name, "container.ip" | "k8s.pod.ip");
+    program.fields().iter().any(|field| is_address(field.name))
+}
+
 impl Pipeline {
     /// Runs until the reader is stopped; what is in the rings then is still handled.
     pub fn run(self) -> Result<(), PipelineError> {

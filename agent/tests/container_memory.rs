@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peregrine::container::runtime::{Protocol, Socket};
-use peregrine::container::{ContainerIdentity, Directory, Known, MetadataTable};
+use peregrine::container::{ContainerIdentity, Directory, Inquiry, Known, MetadataTable};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -115,7 +115,12 @@ async fn two_thousand_known_containers_take_less_than_8_mb() {
         protocol: Protocol::Docker,
         path,
     };
-    let directory = Directory::start(&[socket], root.path(), Arc::default(), Box::new(|| Ok(())));
+    let inquiry = Inquiry {
+        sockets: &[socket],
+        host_root: root.path(),
+        needs_address: true,
+    };
+    let directory = Directory::start(inquiry, Arc::default(), Box::new(|| Ok(())));
     let mut table = MetadataTable::new(directory);
     let before = LIVE.load(Ordering::Relaxed);
     let identities: Vec<Arc<ContainerIdentity>> = (0..CONTAINERS)

@@ -176,6 +176,11 @@ impl Container {
             .expect("script runs")
     }
 
+    /// What would be `/run` if the container's state were at its usual place.
+    pub fn run_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("run")
+    }
+
     /// A path of the container as the host sees it.
     pub fn path(&self, inside: &str) -> std::path::PathBuf {
         self.folder
@@ -189,7 +194,10 @@ impl Container {
     }
 
     fn runc_words(&self) -> String {
-        format!("runc --root {}", self.folder.path().join("state").display())
+        format!(
+            "runc --root {}",
+            self.folder.path().join("run/runc").display()
+        )
     }
 }
 
@@ -207,7 +215,7 @@ impl Drop for Container {
 
 fn runc(folder: &TempDir) -> Command {
     let mut command = Command::new("runc");
-    command.arg("--root").arg(folder.path().join("state"));
+    command.arg("--root").arg(folder.path().join("run/runc"));
     command
 }
 

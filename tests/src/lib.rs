@@ -12,6 +12,7 @@ mod calls;
 mod container;
 mod events;
 mod namespace;
+pub mod runtime;
 
 pub use agent::{Agent, AgentBuilder, Alert, MARKER_RULE, agent_binary, run_to_end};
 pub use calls::{Seen, Watch};

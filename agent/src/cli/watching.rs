@@ -7,7 +7,9 @@ use super::run::RunError;
 use super::wanted::{asks_for_names, wanted_by};
 use crate::alert::Dispatcher;
 use crate::config::{Config, OtherAbis};
-use crate::container::{Directory, DirectoryStats, KubernetesApi, KubernetesStats, MetadataTable};
+use crate::container::{
+    Directory, DirectoryStats, Inquiry, KubernetesApi, KubernetesStats, MetadataTable,
+};
 use crate::event::Pid;
 use crate::heap;
 use crate::http::Readiness;
@@ -17,7 +19,9 @@ use crate::metrics::{
     PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
     PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, Sample, UNORDERED_RECORDS,
 };
-use crate::pipeline::{Pipeline, PipelineError, PipelineGauges, needs_container_metadata};
+use crate::pipeline::{
+    Pipeline, PipelineError, PipelineGauges, needs_container_address, needs_container_metadata,
+};
 use crate::rules::Program;
 use crate::sensor::{self, Reader, Sensor};
 use crate::state::{ExecutableHashes, ProcessTable, Users};
@@ -71,7 +75,7 @@ impl Watching {
         let gauges = Arc::new(PipelineGauges::default());
         export(metrics, &sensor, &reader, &gauges)?;
         let containers = if needs_container_metadata(program) {
-            Some(ask_runtimes(config, metrics, &reader)?)
+            Some(ask_runtimes(config, program, metrics, &reader)?)
         } else {
             None
         };
@@ -119,17 +123,18 @@ impl Watching {
 /// Starts asking the container runtimes, and exports what is counted there.
 fn ask_runtimes(
     config: &Config,
+    program: &Program,
     metrics: &Metrics,
     reader: &Reader,
 ) -> Result<MetadataTable, RunError> {
     let stats = Arc::new(DirectoryStats::default());
     let wake = reader.wake_handle();
-    let directory = Directory::start(
-        &config.containers.sockets_below(&config.host_root),
-        &config.host_root,
-        Arc::clone(&stats),
-        Box::new(move || wake.wake()),
-    );
+    let inquiry = Inquiry {
+        sockets: &config.containers.sockets_below(&config.host_root),
+        host_root: &config.host_root,
+        needs_address: needs_container_address(program),
+    };
+    let directory = Directory::start(inquiry, Arc::clone(&stats), Box::new(move || wake.wake()));
     let errors = Arc::clone(&stats);
     metrics.register(&CONTAINER_RUNTIME_ERRORS, move || {
         vec![Sample::count([], errors.errors.load(Ordering::Relaxed))]

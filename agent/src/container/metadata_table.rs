@@ -142,7 +142,7 @@ impl MetadataTable {
             let Description {
                 identity,
                 metadata,
-                is_final,
+                is_settled,
             } = answer;
             let Some(entry) = self.containers.get_mut(&identity) else {
                 continue;
@@ -153,7 +153,7 @@ impl MetadataTable {
             if let Some(pods) = &self.pods {
                 pods.complete(&identity, &mut entry.metadata);
             }
-            if is_final {
+            if is_settled {
                 let described = entry.metadata.as_ref().map(|known| known.is_described());
                 entry.state = if described == Some(true) {
                     State::Known
@@ -226,7 +226,7 @@ mod tests {
     fn answer(
         identity: &Arc<ContainerIdentity>,
         name: Option<&str>,
-        is_final: bool,
+        is_settled: bool,
     ) -> Description {
         let named = |name: &str| {
             Arc::new(ContainerMetadata {
@@ -237,7 +237,7 @@ mod tests {
         Description {
             identity: Arc::clone(identity),
             metadata: name.map(named),
-            is_final,
+            is_settled,
         }
     }
 

@@ -20,7 +20,7 @@ pub mod security;
 
 pub use cgroup::{CgroupHierarchies, CgroupMembership};
 pub use container_table::{ContainerTable, ContainerTableStats};
-pub use directory::{Description, Directory, DirectoryStats, WakeUp};
+pub use directory::{Description, Directory, DirectoryStats, Inquiry, WakeUp};
 pub use first_process::first_processes;
 pub use identity::{ContainerIdentity, Runtime};
 pub use kubernetes::{KubernetesApi, KubernetesStats};

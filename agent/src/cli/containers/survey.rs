@@ -9,7 +9,7 @@ use super::ContainersError;
 use crate::container::runtime::Socket;
 use crate::container::security::{ProcessSecurity, Verdict};
 use crate::container::{
-    ContainerIdentity, ContainerMetadata, Directory, DirectoryStats, first_processes,
+    ContainerIdentity, ContainerMetadata, Directory, DirectoryStats, Inquiry, first_processes,
 };
 
 /// How long all answers together may take: longer than the time for which a runtime that does not
@@ -37,7 +37,13 @@ pub(super) async fn survey(
     })?;
     let nobody_to_wake = Box::new(|| Ok(()));
     let stats = Arc::<DirectoryStats>::default();
-    let mut directory = Directory::start(sockets, host_root, stats, nobody_to_wake);
+    let inquiry = Inquiry {
+        sockets,
+        host_root,
+        // It is shown, too.
+        needs_address: true,
+    };
+    let mut directory = Directory::start(inquiry, stats, nobody_to_wake);
     let mut known: HashMap<Arc<ContainerIdentity>, Arc<ContainerMetadata>> = HashMap::new();
     let answers = async {
         let mut unasked: Vec<_> = processes.keys().cloned().map(Arc::new).collect();
@@ -53,9 +59,9 @@ pub(super) async fn survey(
                 return;
             };
             // One whose first program starts just now is answered twice.
-            let is_first = answer.is_final && !known.contains_key(&answer.identity);
+            let is_first = answer.is_settled && !known.contains_key(&answer.identity);
             let metadata = answer.metadata.unwrap_or_default();
-            if answer.is_final {
+            if answer.is_settled {
                 open -= usize::from(is_first);
                 known.insert(answer.identity, metadata);
             }

@@ -6,20 +6,15 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use hyper::http::uri::PathAndQuery;
 use serde::Deserialize;
-use tonic::client::Grpc;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
-use tonic_prost::ProstCodec;
 
+use super::grpc::Connection;
 use super::oci_spec::OciSpec;
-use super::{ANSWER_LIMIT, Answer, REQUEST_TIME, RuntimeClient, RuntimeError};
+use super::{Answer, RuntimeClient, RuntimeError, containerd};
 use crate::container::Runtime;
 use crate::container::metadata::{
-    ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata, text,
+    ContainerMetadata, HostNamespaces, Image, Labels, Mount, Mounts, PodMetadata, text,
 };
 
 /// `ContainerStatusRequest` and `PodSandboxStatusRequest`, which look alike.
@@ -215,34 +210,14 @@ impl Info {
 
 /// A client of one runtime.
 pub(super) struct Cri {
-    socket: PathBuf,
-    /// The connection, which makes itself anew when it breaks.
-    channel: Mutex<Option<Channel>>,
+    connection: Connection,
 }
 
 impl Cri {
     pub(super) fn new(socket: PathBuf) -> Self {
         Self {
-            socket,
-            channel: Mutex::new(None),
+            connection: Connection::new(socket),
         }
-    }
-
-    fn channel(&self) -> Result<Channel, RuntimeError> {
-        let mut slot = self
-            .channel
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(channel) = &*slot {
-            return Ok(channel.clone());
-        }
-        let address = format!("unix://{}", self.socket.display());
-        let channel = Endpoint::from_shared(address)
-            .map_err(|error| RuntimeError::Protocol(error.to_string()))?
-            .connect_timeout(REQUEST_TIME)
-            .connect_lazy();
-        *slot = Some(channel.clone());
-        Ok(channel)
     }
 
     /// One call; `None` if the runtime does not know the id.
@@ -250,22 +225,11 @@ impl Cri {
     where
         T: prost::Message + Default + 'static,
     {
-        let mut client = Grpc::new(self.channel()?).max_decoding_message_size(ANSWER_LIMIT);
-        client
-            .ready()
-            .await
-            .map_err(|error| RuntimeError::Protocol(error.to_string()))?;
         let request = StatusRequest {
             id: id.to_owned(),
             verbose: true,
         };
-        let codec = ProstCodec::<StatusRequest, T>::default();
-        let path = PathAndQuery::from_static(method);
-        match client.unary(Request::new(request), path, codec).await {
-            Ok(answer) => Ok(Some(answer.into_inner())),
-            Err(status) if status.code() == Code::NotFound => Ok(None),
-            Err(status) => Err(refused(&status)),
-        }
+        self.connection.call(method, None, request).await
     }
 
     async fn container(&self, id: &str) -> Result<Option<ContainerMetadata>, RuntimeError> {
@@ -336,7 +300,12 @@ impl Cri {
 
 impl RuntimeClient for Cri {
     fn describe<'c>(&'c self, id: &'c str) -> Answer<'c> {
-        Box::pin(self.container(id))
+        Box::pin(async move {
+            match self.container(id).await? {
+                Some(found) => Ok(Some(found)),
+                None => containerd::describe(&self.connection, id).await,
+            }
+        })
     }
 
     fn is_likely(&self, runtime: Runtime) -> bool {
@@ -344,17 +313,7 @@ impl RuntimeClient for Cri {
     }
 
     fn socket(&self) -> &Path {
-        &self.socket
-    }
-}
-
-fn refused(status: &Status) -> RuntimeError {
-    match status.code() {
-        Code::Unavailable => {
-            RuntimeError::Connect(std::io::Error::other(status.message().to_owned()))
-        }
-        Code::DeadlineExceeded => RuntimeError::Timeout,
-        _ => RuntimeError::Refused(format!("{:?}: {}", status.code(), status.message())),
+        self.connection.socket()
     }
 }
 
@@ -392,7 +351,11 @@ impl ContainerStatus {
         described.mounts = self.mounts.iter().map(CriMount::shown).collect();
         described.labels = Labels::new(self.labels);
         if let Some(spec) = spec {
-            described.complete_from(spec);
+            // The runtime's own mounts are in it too; those that were asked for are known.
+            described.complete_from(ContainerMetadata {
+                mounts: Mounts::default(),
+                ..spec
+            });
         }
         described
     }
