@@ -1,5 +1,5 @@
 //! Compiles the eBPF programs of `agent-ebpf` and leaves the object in `$OUT_DIR/peregrine-ebpf`,
-//! where the agent embeds it.
+//! where the agent embeds it; and beside it the same for kernels without `bpf_loop`.
 //!
 //! It runs a second cargo, since the programs are for another target, with `core` built from source
 //! and flags that must not reach the agent. That needs `rust-src` and `bpf-linker`: where one of them
@@ -14,6 +14,11 @@ use std::process::{Command, ExitCode};
 
 /// The binary of `agent-ebpf` that holds every program, and the name of the embedded object.
 const OBJECT: &str = "peregrine-ebpf";
+/// The objects: their names, and the features that they are compiled with.
+const OBJECTS: [(&str, &str); 2] = [
+    (OBJECT, "programs"),
+    ("peregrine-ebpf-bounded", "programs,bounded"),
+];
 
 /// Why there is no object.
 enum BuildError {
@@ -77,22 +82,46 @@ fn build() -> Result<(), BuildError> {
         _ => "bpfel-unknown-none",
     };
     let target_dir = out_dir.join("ebpf-target");
+    for (name, features) in OBJECTS {
+        compile(
+            workspace,
+            target,
+            &target_dir,
+            &search_path,
+            &rustc,
+            features,
+        )?;
+        let built = target_dir.join(target).join("release").join(OBJECT);
+        let failed = |error: &dyn fmt::Display| {
+            BuildError::Environment(format!("{} cannot be embedded: {error}", built.display()))
+        };
+        let object = fs::read(&built).map_err(|error| failed(&error))?;
+        let object = without_debug_information(&object).map_err(|error| failed(&error))?;
+        fs::write(out_dir.join(name), object).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// Runs the second cargo.
+fn compile(
+    workspace: &Path,
+    target: &str,
+    target_dir: &Path,
+    search_path: &OsStr,
+    rustc: &OsStr,
+    features: &str,
+) -> Result<(), BuildError> {
     let mut cargo = Command::new(variable("CARGO")?);
     forget_outer_build(&mut cargo);
     cargo
         .current_dir(workspace)
         .args(["build", "--package", "agent-ebpf", "--bin", OBJECT])
-        .args([
-            "--no-default-features",
-            "--features",
-            "programs",
-            "--release",
-        ])
+        .args(["--no-default-features", "--features", features, "--release"])
         .args(["--target", target, "-Z", "build-std=core", "--target-dir"])
-        .arg(&target_dir)
+        .arg(target_dir)
         .env("PATH", search_path)
         // The same compiler as the agent's, whose rust-src was just found.
-        .env("RUSTC", &rustc)
+        .env("RUSTC", rustc)
         // `build-std` and the BPF target are unstable; the stable compiler has them all the same.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?)
@@ -113,17 +142,11 @@ fn build() -> Result<(), BuildError> {
             "cargo for the eBPF programs does not start: {error}"
         ))
     })?;
-    if !status.success() {
-        return Err(BuildError::Compile);
+    if status.success() {
+        Ok(())
+    } else {
+        Err(BuildError::Compile)
     }
-
-    let built = target_dir.join(target).join("release").join(OBJECT);
-    let failed = |error: &dyn fmt::Display| {
-        BuildError::Environment(format!("{} cannot be embedded: {error}", built.display()))
-    };
-    let object = fs::read(&built).map_err(|error| failed(&error))?;
-    let object = without_debug_information(&object).map_err(|error| failed(&error))?;
-    fs::write(out_dir.join(OBJECT), object).map_err(|error| failed(&error))
 }
 
 /// The object without DWARF, which the linker made BTF of: the agent's loader would read it, and its many
@@ -132,7 +155,15 @@ fn without_debug_information(object: &[u8]) -> object::build::Result<Vec<u8>> {
     let mut builder = object::build::elf::Builder::read(object)?;
     for section in &mut builder.sections {
         let name = section.name.as_slice();
-        section.delete = name.starts_with(b".debug") || name.starts_with(b".rel.debug");
+        section.delete = name.starts_with(b".debug")
+            || name.starts_with(b".rel.debug")
+            // What is relocated there has its value in place already.
+            || name == b".rel.BTF.ext";
+        if name == b".BTF.ext"
+            && let object::build::elf::SectionData::Data(data) = &mut section.data
+        {
+            *data = without_lines(data).into();
+        }
     }
     builder.delete_orphans();
     // LLVM keeps the names of sections among those of symbols; the builder wants them apart.
@@ -144,6 +175,24 @@ fn without_debug_information(object: &[u8]) -> object::build::Result<Vec<u8>> {
     let mut stripped = Vec::new();
     builder.write(&mut stripped)?;
     Ok(stripped)
+}
+
+/// A section `.BTF.ext` without the lines of source that instructions come from, which are most of it: a header of
+/// eight words, in which the fifth and the sixth are place and length of the lines, then what is told of
+/// functions, and after that the lines (Documentation/bpf/btf.rst of Linux).
+fn without_lines(section: &[u8]) -> Vec<u8> {
+    let word = |index: usize| {
+        let bytes = section.get(index * 4..).and_then(<[u8]>::first_chunk::<4>);
+        bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes) as usize)
+    };
+    let (header, lines) = (word(1), word(4));
+    let mut kept = section.to_vec();
+    // Their length, and the place and length of relocations by type, of which there are none.
+    if let (Some(rest), true) = (kept.get_mut(20..32), header + lines <= section.len()) {
+        rest.fill(0);
+        kept.truncate(header + lines);
+    }
+    kept
 }
 
 fn variable(name: &str) -> Result<OsString, BuildError> {

@@ -16,7 +16,7 @@ use aya_ebpf::programs::TracePointContext;
 
 use crate::descriptor::{descriptor_sections, file_of};
 use crate::kernel::{Abi, Arguments, Typed, current_task, setting};
-use crate::open::{SYSCALL_NUMBER, SYSCALL_RESULT, syscall_result};
+use crate::open::{AT_FDCWD, SYSCALL_NUMBER, SYSCALL_RESULT, syscall_result};
 use crate::output::count_drop;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
@@ -24,11 +24,10 @@ use crate::task::{is_agent, write_header};
 
 /// What to take down, by number of the call.
 #[map]
-static CAPTURES: Array<Capture> = Array::with_max_entries(SYSCALLS, 0);
+pub(crate) static CAPTURES: Array<Capture> = Array::with_max_entries(SYSCALLS, 0);
 
-const AT_FDCWD: i32 = -100;
 /// `values[RESULT - 1]` and what follows it.
-const RESULT_VALUE: usize = 6;
+pub(crate) const RESULT_VALUE: usize = 6;
 const REQUESTED_VALUE: usize = 7;
 /// `struct iovec`s of a call that are looked at.
 const VECTORS: u64 = 16;
@@ -159,6 +158,30 @@ fn message_of(result: u64, number: u64, message: u64, abi: Abi) -> u64 {
     u64::from(capture.buffer_kind == BUFFER_MESSAGES && !is_last)
 }
 
+/// The directory that the path of the section before starts from, if it is a relative one or if the directory
+/// is wanted in any case.
+#[inline(always)]
+pub(crate) fn path_base(
+    writer: RecordWriter,
+    task: Typed,
+    directory: i32,
+    is_always: bool,
+    tag: SectionTag,
+) {
+    if writer.first_of_section() == b'/' && !is_always {
+        return;
+    }
+    let base = if directory == AT_FDCWD {
+        KernelPath::cwd_of(task)
+    } else {
+        KernelPath::of_file(file_of(task, directory.cast_unsigned()))
+    };
+    if !base.is_null() {
+        let top = KernelPath::top_of(writer, task);
+        path_section(writer, tag, top, base);
+    }
+}
+
 /// A call that is being recorded.
 #[derive(Clone, Copy)]
 struct Call {
@@ -251,23 +274,12 @@ impl Call {
     #[inline(always)]
     fn path(self, capture: PathCapture, tag: SectionTag, base_tag: SectionTag) {
         self.writer.user_string(tag, self.value(capture.argument));
-        let first = self.writer.first_of_section();
-        if first == b'/' && self.capture.always_base == 0 {
-            return;
-        }
         let mut directory = AT_FDCWD;
         if capture.directory != 0 {
             directory = self.value(capture.directory) as i32;
         }
-        let base = if directory == AT_FDCWD {
-            KernelPath::cwd_of(self.task)
-        } else {
-            KernelPath::of_file(file_of(self.task, directory.cast_unsigned()))
-        };
-        if !base.is_null() {
-            let top = KernelPath::top_of(self.writer, self.task);
-            path_section(self.writer, base_tag, top, base);
-        }
+        let is_always = self.capture.always_base != 0;
+        path_base(self.writer, self.task, directory, is_always, base_tag);
     }
 
     #[inline(always)]

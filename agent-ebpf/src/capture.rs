@@ -25,6 +25,15 @@ pub const RECORD_FAILURE: u8 = 2;
 /// System calls of which the programs can know: numbers below this.
 pub const SYSCALLS: u32 = 512;
 
+/// What stands in the place of a system call's number in a record of a delivered signal.
+pub const SIGNAL_DELIVER: u32 = SYSCALLS;
+/// The same of a CPU's switch to another thread.
+pub const SWITCH: u32 = SYSCALLS + 1;
+/// The same of a page fault.
+pub const PAGE_FAULT: u32 = SYSCALLS + 2;
+/// Such numbers are below this.
+pub const RECORD_NUMBERS: u32 = SYSCALLS + 3;
+
 /// The programs that record system calls in general.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CaptureProgram {
@@ -109,20 +118,46 @@ pub struct ForeignCall {
     /// The number of the same call in the 64-bit ABI.
     pub number: u16,
     /// The program that records it, from 1, as an index into the table of programs; 0 for none.
-    /// [`FOREIGN_SOCKETCALL`] stands for the call that its first argument names.
+    /// [`FOREIGN_SOCKETCALL`] and [`FOREIGN_IPC`] stand for the call that its first argument names.
     pub program: u8,
+    /// A set of [`REARRANGED`] and [`IN_MEMORY`].
+    pub flags: u8,
+    /// Where each argument of the 64-bit call comes from, if it is [`REARRANGED`]: the position among the
+    /// words of the foreign call, and one of [`WORD`], [`NARROW`], [`PAGES`], or, for the upper half of 64 bits,
+    /// [`UPPER`] with the position of another word.
+    pub sources: [u8; 6],
     /// Zero.
-    pub reserved: u8,
+    pub reserved: [u8; 2],
 }
 
-/// [`ForeignCall::program`]: i386's socketcall(2).
+/// [`ForeignCall::program`]: i386's socketcall(2), whose arguments are in memory.
 pub const FOREIGN_SOCKETCALL: u8 = 255;
+/// [`ForeignCall::program`]: i386's ipc(2).
+pub const FOREIGN_IPC: u8 = 254;
+
+/// [`ForeignCall::flags`]: the arguments are not those of the 64-bit call, but [`ForeignCall::sources`].
+pub const REARRANGED: u8 = 1;
+/// [`ForeignCall::flags`]: the only argument is the address of the arguments.
+pub const IN_MEMORY: u8 = 2;
+
+/// [`ForeignCall::sources`]: the position of a word that is always zero.
+pub const NOTHING: u8 = 6;
+/// [`ForeignCall::sources`]: the word as it is.
+pub const WORD: u8 = NOTHING << 4;
+/// [`ForeignCall::sources`]: the word is an id of 16 bits, of which all ones stand for -1.
+pub const NARROW: u8 = 8 << 4;
+/// [`ForeignCall::sources`]: the word counts pages of 4 KiB.
+pub const PAGES: u8 = 9 << 4;
+/// [`ForeignCall::sources`]: the upper half is the word at this position times this.
+pub const UPPER: u8 = 1 << 4;
 
 /// Numbers of i386 come first in the table of foreign calls, from here those of x32, from here those of
-/// socketcall(2).
+/// socketcall(2), from here those of ipc(2).
 pub const FOREIGN_X32: u32 = 512;
 /// See [`FOREIGN_X32`].
 pub const FOREIGN_SOCKET: u32 = 1088;
+/// See [`FOREIGN_X32`].
+pub const FOREIGN_IPCS: u32 = 1120;
 /// Entries of the table.
 pub const FOREIGN_CALLS: u32 = 1152;
 
@@ -136,3 +171,16 @@ pub const FOREIGN_PROGRAMS: [&str; 7] = [
     "foreign_path",
     "foreign_descriptor",
 ];
+
+/// The programs that make the records of operations of `io_uring` where tracepoints tell of them: they follow those of
+/// foreign calls in the table of programs.
+pub const RING_PROGRAMS: [&str; 3] = ["ring_open", "ring_connect", "ring_call"];
+/// The place of the first of [`RING_PROGRAMS`].
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+pub const RING_OPEN: u32 = FOREIGN_PROGRAMS.len() as u32;
+/// The place of the second.
+pub const RING_CONNECT: u32 = RING_OPEN + 1;
+/// The place of the third.
+pub const RING_CALL: u32 = RING_OPEN + 2;
+/// Places of the table of programs.
+pub const CALLED_PROGRAMS: u32 = RING_CALL + 1;

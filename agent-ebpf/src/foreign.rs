@@ -6,8 +6,9 @@
 //! first test is the cheapest.
 
 use agent_ebpf::{
-    ABSENT, FOREIGN_CALLS, FOREIGN_PROGRAMS, FOREIGN_SOCKET, FOREIGN_SOCKETCALL, FOREIGN_X32,
-    ForeignCall, VIA_32_BIT, VIA_X32,
+    ABSENT, CALLED_PROGRAMS, FOREIGN_CALLS, FOREIGN_IPC, FOREIGN_IPCS, FOREIGN_SOCKET,
+    FOREIGN_SOCKETCALL, FOREIGN_X32, ForeignCall, IN_MEMORY, NARROW, PAGES, REARRANGED, UPPER,
+    VIA_32_BIT, VIA_X32,
 };
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::{map, raw_tracepoint};
@@ -17,7 +18,7 @@ use aya_ebpf::programs::RawTracePointContext;
 use crate::call;
 use crate::connect::connected;
 use crate::exec::failed;
-use crate::kernel::{Abi, current_task, offset, user_registers};
+use crate::kernel::{Abi, Registers, current_task, offset, user_registers};
 use crate::open::opened;
 use crate::record_writer::RecordWriter;
 
@@ -25,9 +26,9 @@ use crate::record_writer::RecordWriter;
 #[map]
 static FOREIGN: Array<ForeignCall> = Array::with_max_entries(FOREIGN_CALLS, 0);
 
-/// The programs below, by their numbers in [`ForeignCall::program`], less one.
+/// The programs below, by their numbers in [`ForeignCall::program`], less one; then those of `io_uring`.
 #[map]
-static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(FOREIGN_PROGRAMS.len() as u32, 0);
+pub(crate) static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(CALLED_PROGRAMS, 0);
 
 /// `TS_COMPAT` of the kernel's `thread_info.status`: the thread is in a 32-bit call.
 pub(crate) const COMPAT: u32 = 2;
@@ -50,69 +51,123 @@ pub(crate) fn sys_exit(context: RawTracePointContext) -> u32 {
         return 0;
     };
     let result = context.arg::<i64>(1);
-    let mut arguments;
-    let mut entry;
-    if is_32_bit {
-        let narrow = result as u32;
-        let result = if narrow >= FIRST_ERROR {
-            i64::from(narrow.cast_signed())
-        } else {
-            i64::from(narrow)
-        };
-        arguments = [
-            u64::from(registers.u32(offset!(regs_bx))),
-            u64::from(registers.u32(offset!(regs_cx))),
-            u64::from(registers.u32(offset!(regs_arg2))),
-            u64::from(registers.u32(offset!(regs_arg1))),
-            u64::from(registers.u32(offset!(regs_arg0))),
-            u64::from(registers.u32(offset!(regs_bp))),
-        ];
-        if own_number >= FOREIGN_X32 {
-            return 0;
-        }
-        entry = FOREIGN.get(own_number).copied().unwrap_or_default();
-        if entry.program == FOREIGN_SOCKETCALL {
-            // socketcall(call, arguments): the arguments are in memory.
-            let call = arguments[0] as u32;
-            if call >= FOREIGN_CALLS - FOREIGN_SOCKET {
-                return 0;
-            }
-            let mut words = [0_u32; 6];
-            let place = arguments[1] as *const _;
-            // SAFETY: the helper writes 24 bytes to `words`, zeros if they cannot be read.
-            unsafe { bpf_probe_read_user((&raw mut words).cast(), 24, place) };
-            arguments = words.map(u64::from);
-            entry = FOREIGN
-                .get(FOREIGN_SOCKET + call)
-                .copied()
-                .unwrap_or_default();
-        }
-        writer.set_foreign(u64::from(entry.number), VIA_32_BIT, result, &arguments);
+    let entry = if is_32_bit {
+        note_32_bit(writer, registers, own_number, result)
     } else {
-        let number = own_number & !X32_BIT;
-        if number >= FOREIGN_SOCKET - FOREIGN_X32 {
-            return 0;
-        }
-        arguments = [
-            registers.u64(offset!(regs_arg0)),
-            registers.u64(offset!(regs_arg1)),
-            registers.u64(offset!(regs_arg2)),
-            registers.u64(offset!(regs_arg3)),
-            registers.u64(offset!(regs_arg4)),
-            registers.u64(offset!(regs_arg5)),
-        ];
-        entry = FOREIGN
-            .get(FOREIGN_X32 + number)
-            .copied()
-            .unwrap_or_default();
-        writer.set_foreign(u64::from(entry.number), VIA_X32, result, &arguments);
-    }
-    if entry.program != 0 {
+        note_x32(writer, registers, own_number & !X32_BIT, result)
+    };
+    if let Some(entry) = entry
+        && entry.program != 0
+    {
         // Where there is no such program, nothing happens: no rule wants it.
         // SAFETY: all programs of the table take the context of this tracepoint.
         unsafe { PROGRAMS.tail_call(&context, u32::from(entry.program) - 1) };
     }
     0
+}
+
+/// Notes number, result and arguments of a call of i386.
+#[inline(always)]
+fn note_32_bit(
+    writer: RecordWriter,
+    registers: Registers,
+    number: u32,
+    result: i64,
+) -> Option<&'static ForeignCall> {
+    if number >= FOREIGN_X32 {
+        return None;
+    }
+    let mut entry = FOREIGN.get(number)?;
+    if entry.program == 0 {
+        return None;
+    }
+    let first = registers.u32(offset!(regs_bx));
+    let second = registers.u32(offset!(regs_cx));
+    let mut words = [
+        first,
+        second,
+        registers.u32(offset!(regs_arg2)),
+        registers.u32(offset!(regs_arg1)),
+        registers.u32(offset!(regs_arg0)),
+        registers.u32(offset!(regs_bp)),
+    ];
+    let mut memory = first;
+    let mut is_in_memory = entry.flags & IN_MEMORY != 0;
+    if entry.program == FOREIGN_SOCKETCALL {
+        // socketcall(call, arguments)
+        if first >= FOREIGN_IPCS - FOREIGN_SOCKET {
+            return None;
+        }
+        entry = FOREIGN.get(FOREIGN_SOCKET + first)?;
+        memory = second;
+        is_in_memory = true;
+    } else if entry.program == FOREIGN_IPC {
+        // ipc(call, first, second, third, pointer, fifth); the upper half of `call` is a version.
+        let call = first & 0xffff;
+        if call >= FOREIGN_CALLS - FOREIGN_IPCS {
+            return None;
+        }
+        entry = FOREIGN.get(FOREIGN_IPCS + call)?;
+    }
+    if is_in_memory {
+        let place = u64::from(memory) as *const _;
+        // SAFETY: the helper writes 24 bytes to `words`, zeros if they cannot be read.
+        unsafe { bpf_probe_read_user((&raw mut words).cast(), 24, place) };
+    }
+    let narrow = result as u32;
+    let result = if narrow >= FIRST_ERROR {
+        i64::from(narrow.cast_signed())
+    } else {
+        i64::from(narrow)
+    };
+    writer.set_foreign(u64::from(entry.number), VIA_32_BIT, result);
+    writer.set_foreign_arguments(&words.map(u64::from));
+    if entry.flags & REARRANGED != 0 {
+        let mut arguments = [0; 6];
+        let mut position = 0;
+        while position < 6 {
+            arguments[position] = argument_of(writer, entry.sources[position]);
+            position += 1;
+        }
+        writer.set_foreign_arguments(&arguments);
+    }
+    Some(entry)
+}
+
+/// An argument of the 64-bit call; see [`ForeignCall::sources`].
+#[inline(always)]
+fn argument_of(writer: RecordWriter, source: u8) -> u64 {
+    let word = writer.foreign_word(source & 15);
+    match source & 0xf0 {
+        PAGES => word << 12,
+        NARROW if word & 0xffff == 0xffff => u64::from(u32::MAX),
+        NARROW => word & 0xffff,
+        _ => word | (writer.foreign_word(source / UPPER) << 32),
+    }
+}
+
+/// Notes number, result and arguments of a call of x32.
+#[inline(always)]
+fn note_x32(
+    writer: RecordWriter,
+    registers: Registers,
+    number: u32,
+    result: i64,
+) -> Option<&'static ForeignCall> {
+    if number >= FOREIGN_SOCKET - FOREIGN_X32 {
+        return None;
+    }
+    let entry = FOREIGN.get(FOREIGN_X32 + number)?;
+    writer.set_foreign(u64::from(entry.number), VIA_X32, result);
+    writer.set_foreign_arguments(&[
+        registers.u64(offset!(regs_arg0)),
+        registers.u64(offset!(regs_arg1)),
+        registers.u64(offset!(regs_arg2)),
+        registers.u64(offset!(regs_arg3)),
+        registers.u64(offset!(regs_arg4)),
+        registers.u64(offset!(regs_arg5)),
+    ]);
+    Some(entry)
 }
 
 /// The call that [`sys_exit`] noted: number and result.

@@ -30,6 +30,10 @@ static SETTINGS: Settings = Settings {
     data_bytes: 0,
     inode_size: 0,
     pid_numbers_flexible: 0,
+    cpus: 0,
+    operations_low: 0,
+    operations_high: 0,
+    completion_is_entry: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.

@@ -27,7 +27,10 @@ mod exec;
 mod exit;
 mod foreign;
 mod fork;
+#[cfg(not(feature = "bounded"))]
+mod io_uring;
 mod kernel;
+mod kernel_event;
 mod open;
 mod output;
 mod overlay;

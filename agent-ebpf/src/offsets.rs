@@ -7,6 +7,8 @@ pub enum Need {
     Required,
     /// Without it one field has no value: a warning, and the offset is [`ABSENT`].
     Optional,
+    /// Without it operations of `io_uring` are not seen; the offset is [`ABSENT`].
+    IoUring,
 }
 
 /// The offset of a member that this kernel does not have.
@@ -80,6 +82,8 @@ offsets! {
     task_signal: "task_struct" ["signal"] Required;
     task_thread_pid: "task_struct" ["thread_pid"] Required;
     task_exec_id: "task_struct" ["self_exec_id"] Required;
+    task_major_faults: "task_struct" ["maj_flt"] Optional;
+    task_minor_faults: "task_struct" ["min_flt"] Optional;
     task_fs: "task_struct" ["fs"] Required;
     task_files: "task_struct" ["files"] Required;
     task_mm: "task_struct" ["mm"] Required;
@@ -185,7 +189,41 @@ offsets! {
     regs_bx: "pt_regs" ["bx"] Required;
     regs_cx: "pt_regs" ["cx"] Required;
     regs_bp: "pt_regs" ["bp"] Required;
+    regs_ip: "pt_regs" ["ip"] Required;
     regs_syscall: "pt_regs" ["orig_ax"] Required;
+    filename_name: "filename" ["name"] IoUring;
+    request_command: "io_kiocb" ["cmd"] IoUring;
+    request_file: "io_kiocb" ["file"] IoUring;
+    request_opcode: "io_kiocb" ["opcode"] IoUring;
+    request_flags: "io_kiocb" ["flags"] IoUring;
+    request_result: "io_kiocb" ["cqe.res"] IoUring;
+    request_descriptor: "io_kiocb" ["cqe.fd"] IoUring;
+    io_open_directory: "io_open" ["dfd"] IoUring;
+    io_open_name: "io_open" ["filename"] IoUring;
+    io_open_slot: "io_open" ["file_slot"] IoUring;
+    io_open_how: "io_open" ["how"] IoUring;
+    io_unlink_directory: "io_unlink" ["dfd"] IoUring;
+    io_unlink_flags: "io_unlink" ["flags"] IoUring;
+    io_unlink_name: "io_unlink" ["filename"] IoUring;
+    io_rename_old_directory: "io_rename" ["old_dfd"] IoUring;
+    io_rename_new_directory: "io_rename" ["new_dfd"] IoUring;
+    io_rename_old_name: "io_rename" ["oldpath"] IoUring;
+    io_rename_new_name: "io_rename" ["newpath"] IoUring;
+    io_rename_flags: "io_rename" ["flags"] IoUring;
+    io_mkdir_directory: "io_mkdir" ["dfd"] IoUring;
+    io_mkdir_mode: "io_mkdir" ["mode"] IoUring;
+    io_mkdir_name: "io_mkdir" ["filename"] IoUring;
+    io_link_old_directory: "io_link" ["old_dfd"] IoUring;
+    io_link_new_directory: "io_link" ["new_dfd"] IoUring;
+    io_link_old_name: "io_link" ["oldpath"] IoUring;
+    io_link_new_name: "io_link" ["newpath"] IoUring;
+    io_link_flags: "io_link" ["flags"] IoUring;
+    io_connect_address: "io_connect" ["addr"] IoUring;
+    io_connect_length: "io_connect" ["addr_len"] IoUring;
+    io_connect_in_progress: "io_connect" ["in_progress"] IoUring;
+    io_socket_domain: "io_socket" ["domain"] IoUring;
+    io_socket_type: "io_socket" ["type"] IoUring;
+    io_socket_protocol: "io_socket" ["protocol"] IoUring;
 }
 
 /// Everything else that the programs are told before they are loaded: a read-only global too.
@@ -229,12 +267,20 @@ pub struct Settings {
     /// 1: `pid.numbers` is an array without a length (since 6.5), of which direct loads may read any
     /// element; 0: the verifier takes it for an array of one.
     pub pid_numbers_flexible: u32,
+    /// CPUs of the machine, which have the first scratch buffers.
+    pub cpus: u32,
+    /// The operations of `io_uring` that are recorded at their tracepoints, a bit each: those with numbers below 32.
+    pub operations_low: u32,
+    /// Those with numbers from 32 to 63.
+    pub operations_high: u32,
+    /// 1: the tracepoint of a completion carries the completion; 0: its parts.
+    pub completion_is_entry: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 16] {
+    pub const fn to_array(self) -> [u32; 20] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -252,11 +298,15 @@ impl Settings {
             self.data_bytes,
             self.inode_size,
             self.pid_numbers_flexible,
+            self.cpus,
+            self.operations_low,
+            self.operations_high,
+            self.completion_is_entry,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 16 * 4);
+const _: () = assert!(size_of::<Settings>() == 20 * 4);
 
 /// More bytes of moved data are never recorded (a power of two).
 pub const MAX_DATA: u32 = 4096;

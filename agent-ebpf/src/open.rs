@@ -8,8 +8,9 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 
+use crate::call::path_base;
 use crate::descriptor::file_of;
-use crate::kernel::{Abi, Arguments, Untyped, current_task, offset, setting};
+use crate::kernel::{Abi, Arguments, Typed, Untyped, current_task, offset, setting};
 use crate::overlay::layer_of;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
@@ -23,12 +24,12 @@ pub(crate) const SYSCALL_RESULT: usize = 16;
 pub(crate) const SYSCALL_NUMBER: usize = 8;
 
 /// `O_ACCMODE`, `O_CREAT | O_WRONLY | O_TRUNC` (what creat means) of the generic ABI.
-const ACCESS_MODE: u32 = 3;
+pub(crate) const ACCESS_MODE: u32 = 3;
 const CREAT_FLAGS: u32 = 0o100 | 0o1 | 0o1000;
-const O_PATH: u32 = 0o10_000_000;
+pub(crate) const O_PATH: u32 = 0o10_000_000;
 /// `FMODE_CREATED` of include/linux/fs.h, since 4.19.
 const FMODE_CREATED: u32 = 1 << 20;
-const AT_FDCWD: i32 = -100;
+pub(crate) const AT_FDCWD: i32 = -100;
 
 /// A word that a syscall's exit tracepoint carries.
 #[inline(always)]
@@ -109,7 +110,7 @@ impl Call {
 
 /// Whether opens with this access (`O_RDONLY` or another) are recorded when they succeed.
 #[inline(always)]
-fn is_wanted(access: u32) -> bool {
+pub(crate) fn is_wanted(access: u32) -> bool {
     let class = if access == 0 { OPEN_READ } else { OPEN_WRITE };
     setting!(open_classes) & class != 0
 }
@@ -170,42 +171,47 @@ pub(crate) fn opened(syscall: u32, result: i64, abi: Abi) -> u32 {
         (*part).directory = call.directory;
         (*part).resolve = call.resolve;
         if is_open {
-            let mode = writer.of_file::<u32>(offset!(file_mode));
-            (*part).created = u32::from(mode & FMODE_CREATED != 0);
-            let inode = Untyped(writer.of_file(offset!(file_inode)));
-            (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
-            if setting!(open_inode) == 1 {
-                (*part).inode = inode.read(offset!(inode_number));
-                let superblock = inode.follow(offset!(inode_superblock));
-                (*part).device = superblock.read(offset!(superblock_device));
-                (*part).layer = layer_of(inode, superblock);
-            }
+            describe_file(part, writer);
         }
     }
     write_header(writer, RecordKind::Open, task, Some(result));
     if abi == Abi::Foreign {
         writer.mark_foreign();
     }
-    let root = KernelPath::top_of(writer, task);
-    if is_open {
-        path_section(
-            writer,
-            SectionTag::Opened,
-            root,
-            KernelPath::of_copied_file(writer),
-        );
-    }
+    opened_section(writer, task, is_open);
     writer.user_string(SectionTag::Path, call.path);
-    if writer.first_of_section() != b'/' {
-        let base = if call.directory == AT_FDCWD {
-            KernelPath::cwd_of(task)
-        } else {
-            KernelPath::of_file(file_of(task, call.directory as u32))
-        };
-        if !base.is_null() {
-            path_section(writer, SectionTag::Base, root, base);
-        }
-    }
+    path_base(writer, task, call.directory, false, SectionTag::Base);
     writer.submit(RecordKind::Open);
     0
+}
+
+/// What the file that was copied last tells.
+///
+/// # Safety
+/// `part` points to a fixed part that the caller owns.
+#[inline(always)]
+pub(crate) unsafe fn describe_file(part: *mut OpenPart, writer: RecordWriter) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mode = writer.of_file::<u32>(offset!(file_mode));
+        (*part).created = u32::from(mode & FMODE_CREATED != 0);
+        let inode = Untyped(writer.of_file(offset!(file_inode)));
+        (*part).inode_mode = u32::from(inode.read::<u16>(offset!(inode_mode)));
+        if setting!(open_inode) == 1 {
+            (*part).inode = inode.read(offset!(inode_number));
+            let superblock = inode.follow(offset!(inode_superblock));
+            (*part).device = superblock.read(offset!(superblock_device));
+            (*part).layer = layer_of(inode, superblock);
+        }
+    }
+}
+
+/// The path of the file that was copied last, if it is there.
+#[inline(always)]
+pub(crate) fn opened_section(writer: RecordWriter, task: Typed, is_open: bool) {
+    if is_open {
+        let root = KernelPath::top_of(writer, task);
+        let path = KernelPath::of_copied_file(writer);
+        path_section(writer, SectionTag::Opened, root, path);
+    }
 }

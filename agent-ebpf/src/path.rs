@@ -1,6 +1,9 @@
 //! The path of a file from its dentries.
 
-use agent_ebpf::{ABSENT, MAX_COMPONENTS, MAX_WALK, SHORT_NAME_WORDS, SectionTag, TRUNCATED};
+use agent_ebpf::{ABSENT, MAX_WALK, SHORT_NAME_WORDS, SectionTag, TRUNCATED};
+
+#[cfg(not(feature = "bounded"))]
+use aya_ebpf::helpers::generated::bpf_loop;
 
 use crate::kernel::{Typed, Untyped, offset};
 use crate::record_writer::{RecordWriter, WalkEnd};
@@ -93,6 +96,13 @@ impl KernelPath {
     }
 }
 
+/// Components and mount points of a walk; [`MAX_WALK`] ends it before.
+#[cfg(not(feature = "bounded"))]
+const MAX_STEPS: u32 = 2048;
+/// The same where the verifier goes through each of them.
+#[cfg(feature = "bounded")]
+const MAX_STEPS_BOUNDED: u32 = 128;
+
 /// `IS_ERR`: the highest addresses are error numbers.
 const FIRST_ERROR: u64 = -4095_i64 as u64;
 
@@ -131,7 +141,13 @@ pub(crate) fn path_section(
     // A function that is checked by itself takes numbers only, and these may be pointers with a type.
     let root_mount = writer.opaque(root.mount.0);
     let root_dentry = writer.opaque(root.dentry.0);
-    let end = walk(root_mount, root_dentry, path.mount.0, path.dentry.0);
+    let end = walk(
+        writer.index(),
+        root_mount,
+        root_dentry,
+        path.mount.0,
+        path.dentry.0,
+    );
     writer.end_section(tag, end as u16);
 }
 
@@ -143,8 +159,14 @@ pub(crate) fn path_section(
 /// verifier checks once for any arguments, and not again at each call with all that is known there.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn walk(root_mount: u64, root_dentry: u64, mount: u64, dentry: u64) -> u64 {
-    let Some(writer) = RecordWriter::resume() else {
+pub(crate) extern "C" fn walk(
+    buffer: u64,
+    root_mount: u64,
+    root_dentry: u64,
+    mount: u64,
+    dentry: u64,
+) -> u64 {
+    let Some(writer) = RecordWriter::resume_at(buffer) else {
         return u64::from(TRUNCATED);
     };
     let root = KernelPath {
@@ -155,68 +177,135 @@ pub(crate) extern "C" fn walk(root_mount: u64, root_dentry: u64, mount: u64, den
         mount: Untyped(mount),
         dentry: Untyped(dentry),
     };
-    u64::from(steps(writer, root, path).section_flags())
+    u64::from(walked(writer, root, path).section_flags())
+}
+
+/// A walk on its way.
+struct Walk {
+    writer: RecordWriter,
+    root: KernelPath,
+    mount: Untyped,
+    dentry: Untyped,
+    /// The root of the mount, where there may be a mount point to look out for.
+    mount_root: Untyped,
+    end: WalkEnd,
+}
+
+/// Whether a walk goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+enum Next {
+    Step = 0,
+    Stop = 1,
 }
 
 #[inline(always)]
-fn steps(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
-    let mut mount = path.mount;
-    let mut dentry = path.dentry;
-    // To the verifier any address: knowing this one, it would try each step with it and without.
-    let nowhere = Untyped(writer.opaque(0));
-    // Within the root's own mount there is no mount point to look out for: the root comes first.
-    let mut mount_root = nowhere;
-    if mount != root.mount {
-        mount_root = mount.follow(offset!(vfsmount_root));
+fn walked(writer: RecordWriter, root: KernelPath, path: KernelPath) -> WalkEnd {
+    let mut walk = Walk {
+        writer,
+        root,
+        mount: path.mount,
+        dentry: path.dentry,
+        mount_root: Untyped(0),
+        end: WalkEnd::Truncated,
+    };
+    walk.enter_mount();
+    walk.steps();
+    walk.end
+}
+
+/// What `bpf_loop` calls for each step.
+///
+/// The verifier checks it once for any state of the walk, and not again for each step.
+#[cfg(not(feature = "bounded"))]
+#[inline(never)]
+extern "C" fn step(_number: u64, walk: *mut Walk) -> u64 {
+    // SAFETY: it is the address that was passed to `bpf_loop`.
+    unsafe { (*walk).step() as u64 }
+}
+
+impl Walk {
+    #[inline(always)]
+    fn enter_mount(&mut self) {
+        // Within the root's own mount there is no mount point to look out for: the root comes first.
+        self.mount_root = if self.mount == self.root.mount {
+            Untyped(self.writer.opaque(0))
+        } else {
+            self.mount.follow(offset!(vfsmount_root))
+        };
     }
-    // Each step goes up one component or through one mount point.
-    let mut step = 0;
-    while step < MAX_COMPONENTS {
-        step += 1;
-        if dentry == root.dentry && mount == root.mount {
-            return WalkEnd::AtRoot;
+
+    #[inline(always)]
+    fn stop(&mut self, end: WalkEnd) -> Next {
+        self.end = end;
+        Next::Stop
+    }
+
+    #[cfg(not(feature = "bounded"))]
+    #[inline(always)]
+    fn steps(&mut self) {
+        let place: *mut Self = self;
+        // SAFETY: the helper calls the function with the address of `self`, which outlives the call.
+        unsafe { bpf_loop(MAX_STEPS, step as *mut _, place.cast(), 0) };
+    }
+
+    /// For kernels without `bpf_loop`. The verifier goes through each step.
+    #[cfg(feature = "bounded")]
+    #[inline(always)]
+    fn steps(&mut self) {
+        let mut number = 0;
+        while number < MAX_STEPS_BOUNDED {
+            number += 1;
+            if self.step() == Next::Stop {
+                return;
+            }
         }
-        if dentry == mount_root {
-            let whole = mount.containing_mount();
+    }
+
+    /// Goes up one component or through one mount point.
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        if self.dentry == self.root.dentry && self.mount == self.root.mount {
+            return self.stop(WalkEnd::AtRoot);
+        }
+        if self.dentry == self.mount_root {
+            let whole = self.mount.containing_mount();
             let parent = whole.follow(offset!(mount_parent));
             if parent == whole || parent.is_null() {
                 // The top. A mount of the kernel's own (pipes, sockets), or one that was taken out of
                 // the tree, has no namespace, or an error for one.
                 let namespace = whole.follow(offset!(mount_namespace)).0;
-                return if namespace == 0 || namespace >= FIRST_ERROR {
+                return self.stop(if namespace == 0 || namespace >= FIRST_ERROR {
                     WalkEnd::Detached
                 } else {
                     WalkEnd::AtRoot
-                };
+                });
             }
-            dentry = whole.follow(offset!(mount_mountpoint));
-            mount = parent.plus(offset!(mount_vfsmount));
-            mount_root = nowhere;
-            if mount != root.mount {
-                mount_root = mount.follow(offset!(vfsmount_root));
-            }
-            continue;
+            self.dentry = whole.follow(offset!(mount_mountpoint));
+            self.mount = parent.plus(offset!(mount_vfsmount));
+            self.enter_mount();
+            return Next::Step;
         }
-        let name: DentryName = dentry.read(offset!(dentry_parent));
-        if name.name == 0 || writer.section_size() > MAX_WALK {
-            return WalkEnd::Truncated;
+        let name: DentryName = self.dentry.read(offset!(dentry_parent));
+        if name.name == 0 || self.writer.section_size() > MAX_WALK {
+            return self.stop(WalkEnd::Truncated);
         }
-        if name.parent == dentry.0 && mount == root.mount {
+        if name.parent == self.dentry.0 && self.mount == self.root.mount {
             // The top of the file system that the root is in, above the root: outside of it.
-            return WalkEnd::Detached;
+            return self.stop(WalkEnd::Detached);
         }
-        let is_short = name.name == dentry.plus(offset!(dentry_short_name)).0
+        let is_short = name.name == self.dentry.plus(offset!(dentry_short_name)).0
             && name.length < SHORT_NAME_WORDS as u32 * 8;
         if is_short && offset!(dentry_short_name) != ABSENT {
-            writer.short_component(name.short, name.length);
+            self.writer.short_component(name.short, name.length);
         } else {
-            writer.component(name.name, name.length);
+            self.writer.component(name.name, name.length);
         }
-        if name.parent == dentry.0 {
+        if name.parent == self.dentry.0 {
             // A root that is no mount's root: a memfd, or a file reached by its handle.
-            return WalkEnd::Detached;
+            return self.stop(WalkEnd::Detached);
         }
-        dentry = Untyped(name.parent);
+        self.dentry = Untyped(name.parent);
+        Next::Step
     }
-    WalkEnd::Truncated
 }

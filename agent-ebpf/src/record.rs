@@ -22,10 +22,7 @@ pub const MAX_ARGS: usize = 8192;
 /// Bytes of the environment that are taken, as in Falco.
 pub const MAX_ENV: usize = 4096;
 
-/// Components of a path that a walk goes up; what is above is cut off and flagged.
-pub const MAX_COMPONENTS: u32 = 128;
-
-/// Bytes of components after which a walk ends too. A path of `PATH_MAX` bytes needs at most
+/// Bytes of components after which the walk up a path ends; what is above is cut off and flagged. A path of `PATH_MAX` bytes needs at most
 /// `PATH_MAX` and 15 for each component.
 pub const MAX_WALK: u64 = 16 * 1024;
 
@@ -103,6 +100,8 @@ pub const HAS_RESULT: u32 = 1;
 pub const VIA_32_BIT: u32 = 2;
 /// [`Header::flags`]: the call came by the x32 ABI.
 pub const VIA_X32: u32 = 4;
+/// [`Header::flags`]: it was no call but an operation of `io_uring`.
+pub const VIA_IO_URING: u32 = 8;
 
 /// What every record starts with.
 #[repr(C)]
@@ -112,7 +111,7 @@ pub struct Header {
     pub version: u16,
     /// [`RecordKind`]
     pub kind: u16,
-    /// A set of [`HAS_RESULT`], [`VIA_32_BIT`], [`VIA_X32`].
+    /// A set of [`HAS_RESULT`], [`VIA_32_BIT`], [`VIA_X32`], [`VIA_IO_URING`].
     pub flags: u32,
     /// Bytes of the whole record.
     pub length: u32,
@@ -477,8 +476,13 @@ pub struct SectionHeader {
 pub const DROP_SCRATCH_BUSY: u32 = 16;
 /// A call moved more messages than are recorded of one: counted once a call.
 pub const DROP_MESSAGES: u32 = 17;
+/// The names of an operation of `io_uring` were forgotten before it ended: too many at the same time.
+pub const DROP_OPERATIONS: u32 = 18;
 /// Counters in the array.
-pub const DROP_COUNTERS: u32 = 18;
+pub const DROP_COUNTERS: u32 = 19;
+
+/// Buffers beside those of the CPUs, for the programs of `io_uring`.
+pub const SHARED_BUFFERS: u32 = 8;
 
 /// The reader sleeps, and the next record wakes it.
 pub const WAKE_FOR_ANY: u32 = 1;
@@ -500,7 +504,9 @@ pub mod names {
     /// One cell: [`crate::WAKE_FOR_ANY`] or [`crate::WAKE_FOR_EXEC`] while the reader sleeps and wants to
     /// be woken, else 0.
     pub const READER_ASLEEP: &str = "READER_ASLEEP";
-    /// Buffers in which records are put together, one a CPU.
+    /// Operations of `io_uring` under way.
+    pub const OPERATIONS: &str = "OPERATIONS";
+    /// Buffers in which records are put together: one a CPU, and [`crate::SHARED_BUFFERS`].
     pub const SCRATCH: &str = "SCRATCH";
     /// [`crate::Capture`] by number of the system call.
     pub const CAPTURES: &str = "CAPTURES";

@@ -24,13 +24,15 @@ const POSITION_MASK: u64 = MAX_RECORD as u64 - 1;
 #[repr(C)]
 pub(crate) struct Scratch {
     busy: u64,
+    /// Which of the buffers it is.
+    index: u64,
     opaque: u64,
     /// Of a call of another ABI: the number of the same call in the 64-bit one, the flag of the header that
-    /// says which, the result, and the arguments.
+    /// says which, the result, and the arguments. The last two are zeros.
     foreign_number: u64,
     foreign_flag: u64,
     foreign_result: i64,
-    foreign_arguments: [u64; 6],
+    foreign_arguments: [u64; 8],
     position: u64,
     section: u64,
     /// The root directory that was last found to be the top of its mount tree: mount, dentry, and the
@@ -61,9 +63,61 @@ impl RecordWriter {
                 return None;
             }
             core::ptr::write_volatile(&raw mut (*scratch).busy, 1);
+            core::ptr::write_volatile(&raw mut (*scratch).index, cpu.into());
             (*scratch).position = size_of::<Header>() as u64;
         }
         Some(Self(scratch))
+    }
+
+    /// Starts a record in a buffer that belongs to no CPU, and that the caller has to itself.
+    #[cfg(not(feature = "bounded"))]
+    #[inline(always)]
+    pub(crate) fn begin_at(index: u32) -> Option<Self> {
+        let scratch = SCRATCH.get_ptr_mut(index)?;
+        // SAFETY: the cell is the caller's.
+        unsafe {
+            core::ptr::write_volatile(&raw mut (*scratch).index, index.into());
+            (*scratch).position = size_of::<Header>() as u64;
+        }
+        Some(Self(scratch))
+    }
+
+    /// The record that is under construction in this buffer.
+    #[inline(always)]
+    pub(crate) fn resume_at(index: u64) -> Option<Self> {
+        SCRATCH.get_ptr_mut(index as u32).map(Self)
+    }
+
+    /// The number of the buffer, for [`Self::resume_at`].
+    #[inline(always)]
+    pub(crate) fn index(self) -> u64 {
+        // SAFETY: `self` came from `begin`.
+        unsafe { core::ptr::read_volatile(&raw const (*self.0).index) }
+    }
+
+    /// Room for something else than a record.
+    #[cfg(not(feature = "bounded"))]
+    #[inline(always)]
+    pub(crate) fn room<T>(self) -> *mut T {
+        const { assert!(size_of::<T>() <= MAX_RECORD) }
+        // SAFETY: the buffer is longer, and 8-aligned as the cell is.
+        unsafe { (&raw mut (*self.0).bytes).cast() }
+    }
+
+    /// Says in the header that the record is of an operation of `io_uring`, which stands for this system call;
+    /// the name is the process's and not that of a thread that the kernel made.
+    #[cfg(not(feature = "bounded"))]
+    #[inline(always)]
+    pub(crate) fn mark_io_uring(self, syscall: u32, name: [u64; 2]) {
+        let header = self.header();
+        // SAFETY: the header is inside the scratch buffer, which this program owns.
+        unsafe {
+            (*header).syscall = syscall;
+            (*header).flags |= agent_ebpf::VIA_IO_URING;
+            (&raw mut (*header).comm)
+                .cast::<[u64; 2]>()
+                .write_unaligned(name);
+        }
     }
 
     /// The record that the current program has under construction.
@@ -76,12 +130,20 @@ impl RecordWriter {
 
     /// Notes a call of another ABI, for the program that is called next.
     #[inline(always)]
-    pub(crate) fn set_foreign(self, number: u64, flag: u32, result: i64, arguments: &[u64; 6]) {
+    pub(crate) fn set_foreign(self, number: u64, flag: u32, result: i64) {
         // SAFETY: `self` came from `resume`, and no other program runs on this CPU meanwhile.
         unsafe {
             (*self.0).foreign_number = number;
             (*self.0).foreign_flag = u64::from(flag);
             (*self.0).foreign_result = result;
+        }
+    }
+
+    /// Notes the arguments of such a call.
+    #[inline(always)]
+    pub(crate) fn set_foreign_arguments(self, arguments: &[u64; 6]) {
+        // SAFETY: as in `set_foreign`.
+        unsafe {
             let mut position = 0;
             while position < 6 {
                 let place = &raw mut (*self.0).foreign_arguments[position];
@@ -98,11 +160,29 @@ impl RecordWriter {
         unsafe { ((*self.0).foreign_number as u32, (*self.0).foreign_result) }
     }
 
+    /// The request of `io_uring` that was noted in the place of a number, and its result.
+    #[cfg(not(feature = "bounded"))]
+    #[inline(always)]
+    pub(crate) fn noted_request(self) -> (u64, i64) {
+        // SAFETY: `self` came from `resume`.
+        unsafe { ((*self.0).foreign_number, (*self.0).foreign_result) }
+    }
+
     /// An argument of the call that was noted.
     #[inline(always)]
     pub(crate) fn foreign_argument(self, position: usize) -> u64 {
         // SAFETY: `self` came from `resume` or `begin`; the position is a constant below 6.
         unsafe { core::ptr::read_volatile(&raw const (*self.0).foreign_arguments[position]) }
+    }
+
+    /// The same at any position; zero at those from 6.
+    #[inline(always)]
+    pub(crate) fn foreign_word(self, position: u8) -> u64 {
+        // SAFETY: `self` came from `resume`; the masked position is within the eight words.
+        unsafe {
+            let words = (&raw const (*self.0).foreign_arguments).cast::<u64>();
+            core::ptr::read_volatile(words.add(usize::from(position & 7)))
+        }
     }
 
     /// Whether the call that was noted is of a 32-bit ABI.

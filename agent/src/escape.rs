@@ -56,6 +56,16 @@ impl<W: fmt::Write> fmt::Write for EscapingWriter<W> {
     }
 }
 
+/// Displays text on one line: with every unprintable character escaped, quotes left.
+#[derive(Clone, Copy, Debug)]
+pub struct OneLine<'t>(pub &'t str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_escaping(formatter, self.0, is_unprintable)
+    }
+}
+
 fn write_escaping(
     out: &mut dyn fmt::Write,
     text: &str,
@@ -103,5 +113,6 @@ mod tests {
             .write_str("a \"b\\c\"\n\u{1b}[m")
             .unwrap();
         assert_eq!(out, "a \"b\\c\"\\n\\u001b[m");
+        assert_eq!(OneLine("a \"b\\c\"\n\u{1b}[m").to_string(), out);
     }
 }

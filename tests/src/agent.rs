@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -250,7 +251,11 @@ impl Agent {
     /// Waits until everything that happened before this call has been judged: an event of our own
     /// has to come through. Needs [`MARKER_RULE`] among the rules, first.
     pub fn settle(&self) {
-        let marker = format!("marker-{}-{}", std::process::id(), self.lines().len());
+        // Other agents of this test see it too: no two may be alike.
+        static MARKERS: AtomicUsize = AtomicUsize::new(0);
+
+        let number = MARKERS.fetch_add(1, Ordering::Relaxed);
+        let marker = format!("marker-{}-{number}.", std::process::id());
         let status = Command::new("/bin/true")
             .arg(&marker)
             .status()

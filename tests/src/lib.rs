@@ -11,6 +11,7 @@ mod agent;
 mod calls;
 mod container;
 mod events;
+mod flip;
 mod namespace;
 pub mod runtime;
 
@@ -18,6 +19,7 @@ pub use agent::{Agent, AgentBuilder, Alert, MARKER_RULE, agent_binary, run_to_en
 pub use calls::{Seen, Watch};
 pub use container::{Container, ContainerOptions};
 pub use events::Events;
+pub use flip::{Flipped, outcomes};
 pub use namespace::NetworkNamespace;
 
 use std::path::{Path, PathBuf};

@@ -129,20 +129,6 @@ fn failed_execs_are_for_rules_that_ask() {
   output: failed %evt.res %evt.arg.filename %proc.name %evt.rawres
   priority: INFO
 ";
-    let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{asking}")).start();
-    assert!(
-        agent
-            .attached()
-            .iter()
-            .any(|name| name.ends_with("sys_exit_execve"))
-    );
-    assert!(Command::new("/not-there/program").status().is_err());
-    let alert = agent.wait_for("the failure", |alert| alert.rule() == "Failed");
-    assert_eq!(alert.text("evt.res"), "ENOENT");
-    assert_eq!(alert.field("evt.rawres").as_i64(), Some(-2));
-    assert_eq!(alert.text("evt.arg.filename"), "/not-there/program");
-    drop(agent);
-
     // Of ours alone: other programs start on this machine too.
     let not_asking = format!(
         "\
@@ -154,6 +140,22 @@ fn failed_execs_are_for_rules_that_ask() {
 ",
         std::process::id()
     );
+    // What one rule asks does not change what another one sees.
+    let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{not_asking}{asking}")).start();
+    assert!(
+        agent
+            .attached()
+            .iter()
+            .any(|name| name.ends_with("sys_exit_execve"))
+    );
+    assert!(Command::new("/not-there/program").status().is_err());
+    let alert = agent.wait_for("the failure", |alert| alert.rule() == "Failed");
+    assert_eq!(alert.text("evt.res"), "ENOENT");
+    assert_eq!(alert.field("evt.rawres").as_i64(), Some(-2));
+    assert_eq!(alert.text("evt.arg.filename"), "/not-there/program");
+    assert_eq!(agent.alerts_where(|alert| alert.rule() == "Any").len(), 0);
+    drop(agent);
+
     let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{not_asking}")).start();
     assert!(
         agent

@@ -88,6 +88,116 @@ fn connections_by_int_80() {
     }
 }
 
+/// The arguments of these calls are not those of the 64-bit calls of the same name.
+#[test]
+fn arguments_that_differ_by_int_80() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let path = folder.path().join("file");
+    fs::write(&path, "content").expect("a file is written");
+    let path = path.to_str().expect("UTF-8");
+    let watch = Watch::start(
+        "proc.name = call_32_bit and evt.via = 32-bit and evt.failed in (true, false) and evt.type in \
+         (truncate, umount2, lseek, pread, mmap, setuid, sendto, semget, fallocate, fchmodat2, nanosleep)",
+        &[
+            "evt.rawres",
+            "evt.arg.name",
+            "evt.arg.length",
+            "evt.arg.flags",
+            "evt.arg.offset",
+            "evt.arg.whence",
+            "evt.arg.pos",
+            "evt.arg.uid",
+            "evt.arg.size",
+            "evt.arg.key",
+            "evt.arg.nsems",
+        ],
+    );
+    // What is behind the arguments of send() in memory is no address: the calls of the language have one.
+    for (number, arguments, event, expected) in [
+        // truncate64: 5 * 2^32 + 7 bytes.
+        (
+            193,
+            format!("@{path},7,5"),
+            "truncate",
+            vec![("evt.rawres", "0")],
+        ),
+        (
+            22,
+            "@/nowhere,1".to_owned(),
+            "umount2",
+            vec![("evt.arg.name", "/nowhere"), ("evt.arg.flags", "0")],
+        ),
+        // _llseek of a descriptor that is not open.
+        (
+            140,
+            "77,1,2,0,1".to_owned(),
+            "lseek",
+            vec![
+                ("evt.arg.offset", "4294967298"),
+                ("evt.arg.whence", "SEEK_CUR"),
+            ],
+        ),
+        (
+            180,
+            "77,0,10,3,1".to_owned(),
+            "pread",
+            vec![("evt.arg.size", "10"), ("evt.arg.pos", "4294967299")],
+        ),
+        (
+            192,
+            "0,4096,1,2,77,3".to_owned(),
+            "mmap",
+            vec![("evt.arg.offset", "12288"), ("evt.arg.length", "4096")],
+        ),
+        (
+            90,
+            "*0/8192/1/2/77/4096".to_owned(),
+            "mmap",
+            vec![("evt.arg.offset", "4096"), ("evt.arg.length", "8192")],
+        ),
+        // setuid of 16 bits: what is above them does not count.
+        (
+            23,
+            "65536".to_owned(),
+            "setuid",
+            vec![("evt.arg.uid", "root"), ("evt.rawres", "0")],
+        ),
+        (
+            102,
+            "9,*77/0/33/0/1/16".to_owned(),
+            "sendto",
+            vec![("evt.arg.size", "33")],
+        ),
+        (
+            117,
+            "2,5,6,0,0,0".to_owned(),
+            "semget",
+            vec![("evt.arg.key", "5"), ("evt.arg.nsems", "6")],
+        ),
+        (
+            324,
+            "77,0,1,2,3,4".to_owned(),
+            "fallocate",
+            vec![("evt.res", "EBADF")],
+        ),
+        (
+            162,
+            "*0/1000,0".to_owned(),
+            "nanosleep",
+            vec![("evt.args", "res=0"), ("evt.rawres", "0")],
+        ),
+        (
+            452,
+            "4294967196,@/nowhere,420,0".to_owned(),
+            "fchmodat2",
+            vec![("evt.res", "ENOENT")],
+        ),
+    ] {
+        make(&number.to_string(), &arguments);
+        watch.seen().take(event, &expected);
+    }
+}
+
 /// A static program for i386: opens the file whose name it carries, and ends.
 fn program(path: &str) -> Vec<u8> {
     const BASE: u32 = 0x0804_8000;

@@ -1,5 +1,7 @@
 //! Files that are opened.
 
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
+
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
@@ -218,10 +220,22 @@ fn a_path_of_four_kilobytes() {
 
 #[test]
 fn a_file_and_a_program_a_hundred_folders_deep() {
+    a_file_and_a_program_deep_down(100, false);
+    // With what kernels without `bpf_loop` can do.
+    a_file_and_a_program_deep_down(100, true);
+}
+
+#[test]
+fn a_file_and_a_program_nine_hundred_folders_deep() {
+    a_file_and_a_program_deep_down(900, false);
+}
+
+#[track_caller]
+fn a_file_and_a_program_deep_down(levels: u32, oldest_ways: bool) {
     let folder = tempfile::tempdir().expect("a temp dir");
     let mut deep = folder.path().canonicalize().expect("it exists");
-    for level in 0..100 {
-        deep.push(format!("level{level}"));
+    for level in 0..levels {
+        deep.push(format!("{level}"));
     }
     fs::create_dir_all(&deep).expect("folders are made");
     fs::write(deep.join("secret"), "x").expect("a file is written");
@@ -232,6 +246,7 @@ fn a_file_and_a_program_a_hundred_folders_deep() {
          and proc.cwd startswith {start}/\n  output: opened %fd.name %proc.exepath %proc.cwd\n  priority: INFO\n",
         start = folder.path().display()
     ))
+    .option(&format!("sensor.oldest_ways={oldest_ways}"))
     .start();
     let status = Command::new("./reader")
         .arg("secret")

@@ -15,9 +15,19 @@ pub(crate) fn run(release: bool) -> Result<PathBuf> {
         build.arg("--release");
     }
     tool::run(&mut build)?;
+    Ok(built(release, "peregrine"))
+}
+
+/// Builds a small program of the tests and returns its path.
+pub(crate) fn trigger(name: &str) -> Result<PathBuf> {
+    tool::run(tool::cargo().args(["build", "--package", "peregrine-tests", "--bin", name]))?;
+    Ok(built(false, name))
+}
+
+fn built(release: bool, program: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    Ok(tool::workspace()
+    tool::workspace()
         .join(target)
         .join(if release { "release" } else { "debug" })
-        .join("peregrine"))
+        .join(program)
 }

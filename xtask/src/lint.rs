@@ -20,20 +20,23 @@ pub(crate) fn run() -> Result<()> {
         "--deny",
         "warnings",
     ]))?;
-    // The kernel side compiles for its own target only.
-    tool::run(
-        tool::cargo()
-            .args([
-                "clippy",
-                "--quiet",
-                "--package",
-                "agent-ebpf",
-                "--bin",
-                "peregrine-ebpf",
-            ])
-            .args(["--features", "programs", "--target", "bpfel-unknown-none"])
-            .args(["-Z", "build-std=core", "--target-dir", "target/ebpf-lint"])
-            .args(["--", "--deny", "warnings"])
-            .env("RUSTC_BOOTSTRAP", "1"),
-    )
+    // The kernel side compiles for its own target only, and in two ways.
+    for features in ["programs", "programs,bounded"] {
+        tool::run(
+            tool::cargo()
+                .args([
+                    "clippy",
+                    "--quiet",
+                    "--package",
+                    "agent-ebpf",
+                    "--bin",
+                    "peregrine-ebpf",
+                ])
+                .args(["--features", features, "--target", "bpfel-unknown-none"])
+                .args(["-Z", "build-std=core", "--target-dir", "target/ebpf-lint"])
+                .args(["--", "--deny", "warnings"])
+                .env("RUSTC_BOOTSTRAP", "1"),
+        )?;
+    }
+    Ok(())
 }

@@ -85,6 +85,12 @@ pub enum CliError {
         /// The directory.
         path: PathBuf,
     },
+    /// A directory has no rule files.
+    #[error("no rule file (*.yaml, *.yml) is in {}", path.display())]
+    NoRuleFile {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The report of tests cannot be put together.
     #[error("cannot write the report")]
     Report(#[source] io::Error),

@@ -19,7 +19,6 @@ use crate::metrics::{Metrics, MetricsError, RuleLabels};
 use crate::pipeline::PipelineError;
 use crate::rules::{self, CompileOptions, Matching, Program, RuleSource};
 use crate::sensor::SensorError;
-use crate::state::host_names;
 
 /// How long pending alerts may take at the end: the agent has to be gone within a second.
 pub(super) const FLUSH_TIME: Duration = Duration::from_millis(500);
@@ -245,12 +244,12 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
             RuleMatching::All => Matching::All,
         },
         minimum_priority: config.priority,
+        failed_exec: config.sensor.failed_exec,
     };
     let program = Program::compile(&report.rules, options);
     for rule in program.inert_rules() {
         tracing::warn!("rule '{rule}' can match none of the events that are delivered so far");
     }
-    host_names::start_resolving().map_err(RunError::system("start a thread"))?;
     tracing::info!(
         "{} rules from {} file(s)",
         program.rules().len(),

@@ -1,17 +1,16 @@
 //! From compiled rules to what the sensor has to do: the one place that knows both.
 
-use crate::event::{EventSet, EventType};
+use crate::event::EventSet;
 use crate::fields::{FieldArgument, FieldUse};
 use crate::rules::{Program, knowledge};
 use crate::sensor::Wanted;
 
 /// What the rules ask of the kernel.
-pub(super) fn wanted_by(program: &Program, failed_exec: bool, other_abis: bool) -> Wanted {
+pub(super) fn wanted_by(program: &Program, other_abis: bool, io_uring: bool) -> Wanted {
     let events = program.events();
-    let execs = |event| matches!(event, EventType::EXECVE | EventType::EXECVEAT);
     let failures: EventSet = events
         .iter()
-        .filter(|event| program.asks_about_failure(*event) || (failed_exec && execs(*event)))
+        .filter(|event| program.asks_about_failure(*event))
         .collect();
     let opens = |can_write| {
         let known = knowledge::of_open(can_write);
@@ -26,6 +25,7 @@ pub(super) fn wanted_by(program: &Program, failed_exec: bool, other_abis: bool) 
         open_read: opens(false),
         open_write: opens(true),
         other_abis,
+        io_uring,
         working_directory: program.fields().iter().any(asks_for_working_directory),
         open_inode: program.fields().iter().any(asks_for_inode),
         exec_at_once: program

@@ -24,7 +24,7 @@ use crate::pipeline::{
 };
 use crate::rules::Program;
 use crate::sensor::{self, Reader, Sensor};
-use crate::state::{ExecutableHashes, ProcessTable, Users};
+use crate::state::{ExecutableHashes, ProcessTable, Users, host_names};
 
 /// The attached sensor and the thread that handles what it records.
 pub(super) struct Watching {
@@ -45,6 +45,8 @@ impl Watching {
         alerts: &Dispatcher,
         readiness: &Readiness,
     ) -> Result<Self, RunError> {
+        host_names::start_resolving(program.host_names())
+            .map_err(RunError::system("start a thread"))?;
         let proc_root = config.host_root.join("proc");
         let options = sensor::Options {
             process_ring_bytes: config.sensor.process_ring_bytes,
@@ -52,12 +54,12 @@ impl Watching {
             data_bytes: config.sensor.data_bytes,
             wanted: wanted_by(
                 program,
-                config.sensor.failed_exec,
                 match config.sensor.other_abis {
-                    OtherAbis::Auto => sensor::runs_32_bit_calls(),
+                    OtherAbis::Auto => sensor::runs_other_abis(),
                     OtherAbis::Always => true,
                     OtherAbis::Never => false,
                 },
+                config.sensor.io_uring,
             ),
             leave_out: if config.sensor.trace_self {
                 None

@@ -196,6 +196,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "See system calls by the 32-bit and x32 ABIs too, at some 120 ns for each call of the machine; auto: if the kernel runs 32-bit calls",
     ),
     (
+        "sensor.io_uring",
+        "See what is done through io_uring too, by programs at the kernel's functions for it (Linux 6.0+)",
+    ),
+    (
         "sensor.trace_self",
         "Do not leave the agent's own events out",
     ),

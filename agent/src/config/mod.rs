@@ -136,6 +136,8 @@ pub struct Sensor {
     /// `other_abis`: see calls by the 32-bit and x32 ABIs too: some 120 ns more for each system call of the machine,
     /// as long as rules ask for system calls. Default `auto`: if the kernel runs 32-bit calls.
     pub other_abis: OtherAbis,
+    /// `io_uring`: see what is done through `io_uring` too, by programs at the kernel's functions for it. Default true.
+    pub io_uring: bool,
     /// `trace_self`: do not leave the agent's own events out. Default false.
     pub trace_self: bool,
     /// `oldest_ways`: read the kernel as on 5.8 even where better ways exist, to compare the two.
@@ -163,6 +165,7 @@ impl Default for Sensor {
             failed_exec: false,
             second_view: true,
             other_abis: OtherAbis::Auto,
+            io_uring: true,
             trace_self: false,
             oldest_ways: false,
         }
@@ -431,6 +434,7 @@ fn read_sensor(mut section: Section<'_>) -> Sensor {
         failed_exec: section.switch("failed_exec", default.failed_exec),
         second_view: section.switch("second_view", default.second_view),
         other_abis: section.value("other_abis", default.other_abis),
+        io_uring: section.switch("io_uring", default.io_uring),
         trace_self: section.switch("trace_self", default.trace_self),
         oldest_ways: section.switch("oldest_ways", default.oldest_ways),
     };

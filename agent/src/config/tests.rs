@@ -167,6 +167,7 @@ sensor:
   failed_exec: true
   second_view: false
   other_abis: never
+  io_uring: false
   trace_self: true
 process_table_size: 5000
 static_fields:
@@ -213,6 +214,7 @@ static_fields:
             failed_exec: true,
             second_view: false,
             other_abis: OtherAbis::Never,
+            io_uring: false,
             trace_self: true,
             oldest_ways: false,
         }

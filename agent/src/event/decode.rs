@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use agent_ebpf::{
     ALIGNMENT, CallPart, CgroupPart, ConnectPart, DETACHED, DescriptorPart, ExecPart, ExitPart,
     ForkPart, HAS_RESULT, Header, OpenPart, RecordKind, SectionHeader, SectionTag, TRUNCATED,
-    UNREADABLE, VIA_32_BIT, VIA_X32, WIRE_VERSION,
+    UNREADABLE, VIA_32_BIT, VIA_IO_URING, VIA_X32, WIRE_VERSION,
 };
 use thiserror::Error;
 
@@ -210,6 +210,8 @@ fn origin(header: &Header) -> Origin {
             Via::Bits32
         } else if header.flags & VIA_X32 != 0 {
             Via::X32
+        } else if header.flags & VIA_IO_URING != 0 {
+            Via::IoUring
         } else {
             Via::Bits64
         },

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::table::{EVENTS, EventDefinition};
+use super::table::{EVENTS, EventDefinition, SeenBy};
 
 /// A kind of event in the rule language: what `evt.type` can be. Its number is its place in the table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,7 +67,8 @@ impl EventType {
         Self::all().find(|event| event.name() == name)
     }
 
-    /// The event that a system call's exit is; `None` for a number that the table does not know.
+    /// The event that a system call's exit is, or what is recorded under such a number; `None` for one that the table
+    /// does not know.
     pub fn from_syscall(number: u32) -> Option<Self> {
         BY_SYSCALL.get(number as usize).copied().flatten()
     }
@@ -82,11 +83,16 @@ impl fmt::Debug for EventType {
     }
 }
 
-/// The events by the number of their system call.
+/// The events by the number of their system call, or that of their records.
 static BY_SYSCALL: std::sync::LazyLock<Vec<Option<EventType>>> = std::sync::LazyLock::new(|| {
-    let mut events = vec![None; agent_ebpf::SYSCALLS as usize];
+    let mut events = vec![None; agent_ebpf::RECORD_NUMBERS as usize];
     for event in EventType::all() {
-        let number = event.definition().and_then(|definition| definition.syscall);
+        let number = event
+            .definition()
+            .and_then(|definition| match definition.seen_by {
+                SeenBy::Tracepoints(_, number) => Some(number),
+                SeenBy::Capture | SeenBy::OwnProgram => definition.syscall,
+            });
         if let Some(slot) = number.and_then(|number| events.get_mut(number as usize)) {
             *slot = Some(event);
         }

@@ -40,6 +40,8 @@ pub enum Via {
     Bits32,
     /// By the x32 ABI.
     X32,
+    /// By an operation of `io_uring`.
+    IoUring,
 }
 
 impl Via {
@@ -49,6 +51,7 @@ impl Via {
             Self::Bits64 => "64-bit",
             Self::Bits32 => "32-bit",
             Self::X32 => "x32",
+            Self::IoUring => "io_uring",
         }
     }
 }

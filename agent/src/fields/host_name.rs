@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Context, Extractor, FieldArgument, Value};
-use crate::state::host_names::name_of;
+use crate::state::host_names;
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
@@ -22,5 +22,7 @@ fn name_in<'c>(context: &Context<'c>, field: &str) -> Option<Value<'c>> {
     let Value::Ip(address) = address else {
         return None;
     };
-    name_of(address).map(|name| Value::Bytes(Cow::Owned(name.into_bytes())))
+    let known = host_names::known();
+    let name = known.names_of(address).first()?;
+    Some(Value::Bytes(Cow::Owned(name.as_bytes().to_vec())))
 }

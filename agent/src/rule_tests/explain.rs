@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::shown;
+use crate::escape::OneLine;
 use crate::fields::{FieldUse, Value};
 use crate::rules::{Comparison, CompiledComparison, Expression, field_text};
 
@@ -86,13 +87,22 @@ fn explain_comparison<'v>(
         let found = value(field).map(|found| shown::value(&found));
         (field_text(field), found)
     });
+    let mut seen: Vec<(String, Option<String>)> = seen.collect();
+    if compiled
+        .as_ref()
+        .is_some_and(CompiledComparison::first_decides)
+    {
+        // It is no reason that another one is missing.
+        let mut is_first = true;
+        seen.retain(|(_, found)| std::mem::take(&mut is_first) || found.is_some());
+    }
     Explanation {
         holds: compiled
             .as_ref()
             .is_some_and(|compiled| compiled.holds(value)),
         part: Part::Comparison {
             text: comparison.to_string(),
-            seen: seen.collect(),
+            seen,
         },
     }
 }
@@ -162,6 +172,7 @@ impl Explanation {
             return self.write(formatter, depth);
         }
         let text = shown::cut(&self.canonical());
+        let text = OneLine(&text);
         writeln!(formatter, "{:width$}✓ {text}", "", width = 2 * depth)
     }
 
@@ -169,7 +180,7 @@ impl Explanation {
         let Part::Comparison { text, seen } = &self.part else {
             return Ok(());
         };
-        write!(formatter, "{}", shown::cut(text))?;
+        write!(formatter, "{}", OneLine(&shown::cut(text)))?;
         for (index, (field, value)) in seen.iter().enumerate() {
             let joint = if index == 0 { "  <- " } else { ", " };
             match value {

@@ -4,6 +4,7 @@
 //! the sensor or not; conditions are evaluated as the rules have them, one comparison at a time, so
 //! that a failed test can say why. The format is described in `docs/rule-tests.md`.
 
+mod delivery;
 mod derived;
 mod event;
 mod explain;

@@ -4,14 +4,14 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::rules::report::OneLine;
+use crate::escape::OneLine;
 use crate::rules::{Excerpt, Finding, Position};
 
 /// A test file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", OneLine(&path.display().to_string()))]
     Read {
         /// The file.
         path: PathBuf,
@@ -45,7 +45,7 @@ impl fmt::Display for Problem {
         write!(
             formatter,
             "{}:{line}:{column}: {}",
-            self.file,
+            OneLine(&self.file),
             OneLine(&self.message)
         )?;
         match &self.excerpt {

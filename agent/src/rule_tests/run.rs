@@ -5,16 +5,18 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use super::delivery::{Delivered, Delivery};
 use super::explain::{Explanation, explain};
 use super::file::{self, Expectation, Named, RuleReference, TestCase, TestFile};
 use super::problem::FileError;
 use super::shown;
 use crate::config::read_rule_files;
 use crate::default_rules;
+use crate::escape::OneLine;
 use crate::fields::registry::closest;
 use crate::fields::{FieldUse, Value};
 use crate::rules::suggestion::did_you_mean;
-use crate::rules::{Matching, Position, Rule, RuleSet, RuleSource, load};
+use crate::rules::{Matching, NotShown, Position, Rule, RuleSet, RuleSource, load};
 
 /// How to run test files.
 #[derive(Clone, Debug, Default)]
@@ -152,6 +154,7 @@ fn tests_of(path: &Path, name: &str, options: &Options) -> Result<Vec<TestResult
     if !unknown.is_empty() {
         return Err(unknown);
     }
+    let delivery = Delivery::new(&report.rules);
     Ok(file
         .tests
         .iter()
@@ -163,7 +166,7 @@ fn tests_of(path: &Path, name: &str, options: &Options) -> Result<Vec<TestResult
                 position: test.name.position,
                 tags: test.tags.clone(),
                 outcome: if wanted {
-                    run_test(test, &report.rules)
+                    run_test(test, &report.rules, &delivery)
                 } else {
                     Outcome::Deselected
                 },
@@ -197,20 +200,28 @@ fn rule_files(path: &Path) -> Result<Vec<RuleSource>, String> {
 /// What a rule does with the event of a test.
 struct Verdict<'r> {
     rule: &'r Rule,
-    /// `None`: it is disabled, or not about events of this type.
+    /// `None`: it is disabled, or not about events of this type, or not asked.
     explanation: Option<Explanation>,
+    /// Why it is not asked.
+    not_shown: Option<NotShown>,
     /// It gives an alert: its condition holds, and no rule before it has taken the event.
     fires: bool,
 }
 
-fn run_test(test: &TestCase, rules: &RuleSet) -> Outcome {
+fn run_test(test: &TestCase, rules: &RuleSet, delivery: &Delivery) -> Outcome {
     let event_type = test.event.event_type();
+    let delivered = delivery.of(&test.event);
     let value = |field: &FieldUse| test.event.value(field);
     let mut taken = false;
     let verdicts: Vec<Verdict<'_>> = rules
         .rules()
         .map(|rule| {
-            let is_asked = rule.enabled && rule.event_types.iter().any(|name| name == event_type);
+            let is_about = rule.enabled && rule.event_types.iter().any(|name| name == event_type);
+            let not_shown = delivered
+                .as_ref()
+                .filter(|_| is_about)
+                .and_then(|delivered| delivery.not_shown(rule, delivered));
+            let is_asked = is_about && not_shown.is_none();
             let explanation = is_asked.then(|| explain(&rule.condition, &value));
             let holds = explanation.as_ref().is_some_and(|found| found.holds);
             let fires = holds && !(taken && test.matching == Matching::First);
@@ -218,6 +229,7 @@ fn run_test(test: &TestCase, rules: &RuleSet) -> Outcome {
             Verdict {
                 rule,
                 explanation,
+                not_shown,
                 fires,
             }
         })
@@ -249,6 +261,12 @@ fn run_test(test: &TestCase, rules: &RuleSet) -> Outcome {
             });
         }
     }
+    if let Some(delivered) = &delivered {
+        let matters = |rule| *exact || named(fires, rule) || named(silent, rule);
+        for verdict in verdicts.iter().filter(|verdict| matters(verdict.rule)) {
+            check_agent(verdict, test, delivery, delivered, &mut failures);
+        }
+    }
     let alerting = verdicts
         .iter()
         .find(|verdict| verdict.fires && named(fires, verdict.rule));
@@ -262,6 +280,35 @@ fn run_test(test: &TestCase, rules: &RuleSet) -> Outcome {
     }
 }
 
+/// The agent decides with what it knows of an event's kind before it asks for any field. An event that
+/// has other values than all of its kind is one that no rule will ever see.
+fn check_agent(
+    verdict: &Verdict<'_>,
+    test: &TestCase,
+    delivery: &Delivery,
+    delivered: &Delivered,
+    failures: &mut Vec<Failure>,
+) {
+    let here = verdict
+        .explanation
+        .as_ref()
+        .is_some_and(|found| found.holds);
+    let in_agent = delivery.matches(verdict.rule, delivered);
+    if here == in_agent {
+        return;
+    }
+    let holds = |holds: bool| if holds { "holds" } else { "does not hold" };
+    failures.push(Failure {
+        message: format!(
+            "rule '{}' {} for these values, and {} for any such event in the agent",
+            verdict.rule.name,
+            holds(here),
+            holds(in_agent)
+        ),
+        details: delivered.contradictions(verdict.rule, &test.event),
+    });
+}
+
 fn explained(verdict: &Verdict<'_>) -> String {
     verdict
         .explanation
@@ -272,6 +319,15 @@ fn explained(verdict: &Verdict<'_>) -> String {
 fn why_not(verdict: &Verdict<'_>, all: &[Verdict<'_>], event_type: &str) -> String {
     match &verdict.explanation {
         None if !verdict.rule.enabled => "the rule is disabled\n".to_owned(),
+        None if verdict.not_shown == Some(NotShown::OnlyByName) => format!(
+            "{event_type} is so frequent that a rule gets it only if its condition names it: \
+             evt.type = {event_type}\n"
+        ),
+        None if verdict.not_shown == Some(NotShown::FailedExec) => {
+            "the exec failed, and the condition does not ask about the result (evt.res, evt.rawres, \
+             evt.failed, ...)\n"
+                .to_owned()
+        }
         None => {
             let types: Vec<&str> = verdict.rule.event_types.iter().collect();
             format!(
@@ -287,8 +343,9 @@ fn why_not(verdict: &Verdict<'_>, all: &[Verdict<'_>], event_type: &str) -> Stri
             let first = all.iter().find(|other| other.fires);
             let name = first.map_or("", |other| &other.rule.name);
             format!(
-                "its condition holds, but rule '{name}', which is defined before it, matched first \
-                 (matching: first)\n"
+                "its condition holds, but rule '{}', which is defined before it, matched first \
+                 (matching: first)\n",
+                OneLine(name)
             )
         }
         Some(explanation) => explanation.to_string(),
@@ -307,7 +364,11 @@ fn check_alert<'v>(
     {
         failures.push(Failure {
             message: format!("the output of rule '{}' is another", rule.name),
-            details: format!("expected: {expected}\nfound:    {message}\n"),
+            details: format!(
+                "expected: {}\nfound:    {}\n",
+                OneLine(expected),
+                OneLine(&message)
+            ),
         });
     }
     let mut details = String::new();
@@ -319,19 +380,25 @@ fn check_alert<'v>(
             None => {
                 let names: Vec<&str> = fields.keys().map(String::as_str).collect();
                 let hint = did_you_mean(closest(name, names.into_iter()));
-                let _infallible = writeln!(details, "{name}: the alert has no such field{hint}");
+                let _infallible = writeln!(
+                    details,
+                    "{}: the alert has no such field{hint}",
+                    OneLine(name)
+                );
                 continue;
             }
         };
         if found != *expected {
             let text = |value: &Option<String>| {
-                value
-                    .as_ref()
-                    .map_or_else(|| "no value".to_owned(), |text| format!("'{text}'"))
+                value.as_ref().map_or_else(
+                    || "no value".to_owned(),
+                    |text| format!("'{}'", OneLine(text)),
+                )
             };
             let _infallible = writeln!(
                 details,
-                "{name}: expected {}, found {}",
+                "{}: expected {}, found {}",
+                OneLine(name),
                 text(expected),
                 text(&found)
             );

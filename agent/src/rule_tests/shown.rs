@@ -1,8 +1,6 @@
 //! A field's value as a message shows it.
 
-use std::fmt::Write as _;
-
-use crate::escape::EscapingWriter;
+use crate::escape::OneLine;
 use crate::fields::Value;
 
 /// Longer values are cut.
@@ -26,9 +24,7 @@ pub(super) fn value(value: &Value<'_>) -> String {
 
 /// Text in quotes where it would not be seen as one value otherwise.
 fn text(text: &str) -> String {
-    let mut escaped = String::new();
-    // Writing to a String cannot fail.
-    let _infallible = EscapingWriter(&mut escaped).write_str(text);
+    let escaped = OneLine(text).to_string();
     let is_plain = !text.is_empty()
         && !text
             .contains(|character: char| character.is_whitespace() || ",()\"'".contains(character));

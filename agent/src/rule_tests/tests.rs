@@ -252,6 +252,139 @@ rule 'opens' should not have fired, and did
 }
 
 #[test]
+fn rules_fire_where_the_agent_asks_them() {
+    let rules = [
+        ("by path", "fd.name = /etc/shadow"),
+        ("by name", "evt.type = read and fd.name = /etc/shadow"),
+        ("exec", "evt.type = execve and proc.name = a"),
+        ("failed exec", "evt.type = execve and evt.failed = true"),
+        ("writes", "evt.type = openat and evt.is_open_write = false"),
+        ("negative", "evt.type = connect and evt.rawres < 0"),
+    ]
+    .map(|(name, condition)| {
+        format!(
+            "- {{rule: {name}, desc: d, condition: \"{condition}\", output: o, priority: INFO}}\n"
+        )
+    })
+    .concat();
+    for (event, expect, expected) in [
+        (
+            "evt.type: read, fd.name: /etc/shadow",
+            "fires: by name, exact: true",
+            Ok(()),
+        ),
+        (
+            "evt.type: openat, fd.name: /etc/shadow",
+            "fires: by path",
+            Ok(()),
+        ),
+        (
+            "evt.type: read, fd.name: /etc/shadow",
+            "fires: by path",
+            Err("only if its condition names it: evt.type = read"),
+        ),
+        // What the sensor does not have may be tested.
+        (
+            "evt.type: notification, fd.name: /etc/shadow",
+            "fires: by path",
+            Ok(()),
+        ),
+        (
+            "evt.type: execve, proc.name: a",
+            "fires: exec, exact: true",
+            Ok(()),
+        ),
+        (
+            "evt.type: execve, proc.name: a, evt.rawres: -2",
+            "fires: failed exec, exact: true",
+            Ok(()),
+        ),
+        (
+            "evt.type: execve, proc.name: a, evt.failed: true",
+            "silent: exec",
+            Ok(()),
+        ),
+        (
+            "evt.type: execve, proc.name: a, evt.rawres: -2",
+            "fires: exec",
+            Err("does not ask about the result"),
+        ),
+        (
+            "evt.type: openat, evt.rawres: -2, evt.arg.flags: O_RDWR",
+            "fires: writes",
+            Ok(()),
+        ),
+        // There is no such event.
+        (
+            "evt.type: openat, evt.rawres: -2, evt.is_open_write: true",
+            "silent: writes",
+            Err("evt.is_open_write: such an event always has false, and the test's has true"),
+        ),
+        (
+            "evt.type: connect, evt.res: ENOENT",
+            "silent: negative",
+            Err(
+                "evt.rawres: such an event always has a number up to -1, and the test's has no value",
+            ),
+        ),
+    ] {
+        let file = format!(
+            "rules: rules.yaml\ntests:\n- {{name: x, event: {{{event}}}, expect: {{{expect}}}}}\n"
+        );
+        let text = report::text(&[run_with(&rules, &file, &Options::default())]);
+        match expected {
+            Ok(()) => assert!(text.contains("1 passed, 0 failed"), "{event}\n{text}"),
+            Err(part) => assert!(
+                text.contains("FAILED") && text.contains(part),
+                "{event}\n{text}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn names_of_hosts_are_those_of_the_test() {
+    let rules = [
+        ("is", "= github.example"),
+        ("is not", "!= github.example"),
+        ("is among", "in (gitlab.example, github.example)"),
+        ("is local", "= localhost"),
+    ]
+    .map(|(name, comparison)| {
+        let condition = format!("evt.type=connect and fd.sip.name {comparison}");
+        format!(
+            "- {{rule: {name}, desc: d, condition: \"{condition}\", output: o, priority: INFO}}\n"
+        )
+    })
+    .concat();
+    for (event, fires) in [
+        (
+            "fd.sip: 192.0.2.1, fd.sip.name: github.example",
+            "is, is among",
+        ),
+        ("fd.sip.name: github.example", "is, is among"),
+        ("fd.sip: 192.0.2.1, fd.sip.name: other.example", "is not"),
+        // Nothing is looked up, in no file and with no resolver.
+        ("fd.sip: 192.0.2.1", ""),
+        ("fd.sip: 127.0.0.1", ""),
+        ("fd.sip.name: localhost", "is not, is local"),
+    ] {
+        let file = format!(
+            "rules: rules.yaml\ntests:\n- name: x\n  event: {{evt.type: connect, {event}}}\n  \
+             expect: {{fires: [{fires}], exact: true}}\n"
+        );
+        let result = run_with(&rules, &file, &Options::default());
+        let text = report::text(&[result]);
+        assert!(text.contains("1 passed, 0 failed"), "{event}\n{text}");
+    }
+    let file = "rules: rules.yaml\ntests:\n- name: x\n  event: {evt.type: connect, fd.sip: 192.0.2.1}\n  \
+                expect: {fires: is not}\n";
+    let text = report::text(&[run_with(&rules, file, &Options::default())]);
+    let why = "fd.sip.name has no value, so the comparison is false, fd.sip is 192.0.2.1";
+    assert!(text.contains(why), "{text}");
+}
+
+#[test]
 fn values_are_of_the_fields_type() {
     for (value, expected) in [
         ("fd.name: 0755", "fd.name = 0755"),

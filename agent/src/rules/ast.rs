@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// A condition or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub enum Expression {
     Not(Box<Expression>),
     /// A macro's name.
     Macro(Name),
-    /// A test of a field.
-    Comparison(Comparison),
+    /// A test of a field. Macros repeat it in many conditions.
+    Comparison(Arc<Comparison>),
 }
 
 impl Expression {

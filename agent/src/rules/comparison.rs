@@ -2,7 +2,7 @@
 //! rather than as a [`Program`](super::Program).
 
 use super::ast::Comparison;
-use super::test::Test;
+use super::test::{Check, Test};
 use crate::fields::{FieldUse, Value};
 
 /// A comparison with its fields looked up and its literals parsed.
@@ -29,6 +29,12 @@ impl CompiledComparison {
     /// The fields that it looks at.
     pub fn fields(&self) -> Vec<&FieldUse> {
         self.test.fields()
+    }
+
+    /// Whether the value of the first field is enough: of the name of an address, which is only looked
+    /// for by the address if there is none.
+    pub fn first_decides(&self) -> bool {
+        matches!(self.test.check, Check::Hosts(_))
     }
 
     /// Whether it holds for these values. A missing value makes every comparison false.

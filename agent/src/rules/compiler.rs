@@ -1,8 +1,9 @@
 //! From conditions to the graph of a [`Program`](super::Program).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::ast::Expression;
+use super::ast::{Comparison, Expression};
 use super::knowledge::{Knowledge, judge};
 use super::test::{Check, Test};
 use crate::fields::{FieldArgument, FieldUse};
@@ -49,6 +50,8 @@ pub(super) struct Compiler {
     known_nodes: HashMap<Node, NodeId, foldhash::fast::FixedState>,
     /// By canonical text.
     known_tests: HashMap<String, NodeId>,
+    /// By place in memory, which it keeps: a macro's tests are the same in all conditions that name it.
+    known_comparisons: HashMap<*const Comparison, (Arc<Comparison>, NodeId)>,
 }
 
 impl Compiler {
@@ -60,6 +63,7 @@ impl Compiler {
             fields: Vec::new(),
             known_nodes: HashMap::default(),
             known_tests: HashMap::new(),
+            known_comparisons: HashMap::new(),
         };
         compiler.node(Node::Constant(false));
         compiler.node(Node::Constant(true));
@@ -103,21 +107,32 @@ impl Compiler {
                 self.negate(inner)
             }
             Expression::Comparison(comparison) => {
-                let text = comparison.to_string();
-                if let Some(known) = self.known_tests.get(&text) {
+                let place = Arc::as_ptr(comparison);
+                if let Some((_, known)) = self.known_comparisons.get(&place) {
                     return *known;
                 }
-                // A rule that does not compile does not get here; it would never match.
-                let Ok(test) = Test::compile(comparison) else {
-                    return NodeId::FALSE;
-                };
-                let node = self.test(test);
-                self.known_tests.insert(text, node);
+                let node = self.comparison(comparison);
+                let kept = Arc::clone(comparison);
+                self.known_comparisons.insert(place, (kept, node));
                 node
             }
             // Macros are resolved by the loader.
             Expression::Macro(_) => NodeId::FALSE,
         }
+    }
+
+    fn comparison(&mut self, comparison: &Comparison) -> NodeId {
+        let text = comparison.to_string();
+        if let Some(known) = self.known_tests.get(&text) {
+            return *known;
+        }
+        // A rule that does not compile does not get here; it would never match.
+        let Ok(test) = Test::compile(comparison) else {
+            return NodeId::FALSE;
+        };
+        let node = self.test(test);
+        self.known_tests.insert(text, node);
+        node
     }
 
     fn test(&mut self, test: Test) -> NodeId {

@@ -1,7 +1,9 @@
 //! Literals of conditions: numbers, ports, addresses, networks.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use crate::fields::registry::FieldType;
 
@@ -67,17 +69,35 @@ pub(crate) fn parse_port(text: &str) -> Result<i128, String> {
             .map(i128::from)
             .map_err(|_| format!("'{text}' is no port: expected 0 to 65535"));
     }
-    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
-    services
-        .lines()
-        .find_map(|line| {
-            let mut words = line.split('#').next()?.split_whitespace();
-            let name = words.next()?;
-            let port = words.next()?.split('/').next()?.parse().ok()?;
-            (name == text || words.any(|alias| alias == text)).then_some(port)
-        })
+    SERVICES
+        .get(text)
+        .map(|port| i128::from(*port))
         .ok_or_else(|| format!("'{text}' is neither a port nor the name of a service"))
 }
+
+/// The ports of services by name. The file is read once.
+static SERVICES: LazyLock<HashMap<String, u16>> = LazyLock::new(|| {
+    let text = std::fs::read_to_string("/etc/services").unwrap_or_default();
+    let mut services = HashMap::new();
+    for line in text.lines() {
+        let mut words = line
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace();
+        let (Some(name), Some(port)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let Some(Ok(port)) = port.split('/').next().map(str::parse) else {
+            continue;
+        };
+        for name in std::iter::once(name).chain(words) {
+            // The first line of a name counts.
+            services.entry(name.to_owned()).or_insert(port);
+        }
+    }
+    services
+});
 
 /// An address: IPv4 if it has a dot, else IPv6.
 pub(crate) fn parse_address(text: &str) -> Result<IpAddr, String> {

@@ -13,7 +13,7 @@ use super::item::{Fatal, NamedItem};
 use super::lists::List;
 use super::report::{Code, Finding, LoadReport, Place, Position};
 use super::suggestion::did_you_mean;
-use super::yaml::{self, Node, Value};
+use super::yaml::{self, DuplicateKey, Node, Value};
 use super::{ast, resolve, rule_item, schema};
 use crate::fields::registry::closest;
 use crate::version::ENGINE_VERSION;
@@ -113,12 +113,19 @@ fn read_file(
         file: Arc::clone(&file.name),
         position,
     };
-    let documents = yaml::parse(&file.text).map_err(|(message, position)| {
+    let parsed = yaml::parse_with_duplicates(&file.text);
+    let (documents, duplicates) = parsed.map_err(|(message, position)| {
         report
             .schema_warnings
             .push((file.name.to_string(), "it is not YAML".to_owned()));
         Finding::new(Code::YamlParse, at(position), None, message)
     })?;
+    for DuplicateKey { key, position } in duplicates {
+        let message =
+            format!("the key '{key}' is there twice: this one is ignored, the first one counts");
+        let finding = Finding::new(Code::UnknownKey, at(position), None, message);
+        report.findings.push(*finding);
+    }
     let warnings = schema::check(&documents).into_iter();
     report
         .schema_warnings

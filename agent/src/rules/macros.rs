@@ -16,6 +16,8 @@ use crate::fields::registry::closest;
 
 /// Tests in one condition; macros of macros multiply, and more than this is a mistake.
 const MOST_TESTS: usize = 100_000;
+/// Tests in all conditions of a rule set. Each is a place in memory, as often as it is repeated.
+const MOST_TESTS_OF_ALL: usize = 1_000_000;
 /// Macros that name macros that are defined later: each costs stack.
 const MOST_FORWARD: usize = 100;
 
@@ -66,12 +68,19 @@ pub(super) struct MacroProblem<'m> {
 
 /// All macros, in the order of their definition.
 #[derive(Debug)]
-pub(super) struct Macros(Vec<ReadyMacro>);
+pub(super) struct Macros {
+    known: Vec<ReadyMacro>,
+    /// Tests in all conditions so far, those of macros too.
+    tests: usize,
+}
 
 impl Macros {
     /// Parses and resolves all of them.
     pub(super) fn new(definitions: Vec<MacroDefinition>, lists: &mut Lists) -> Result<Self, Fatal> {
-        let mut macros = Self(Vec::new());
+        let mut macros = Self {
+            known: Vec::new(),
+            tests: 0,
+        };
         for definition in definitions {
             let condition = |text: &TracedText, code, offset, message: String| {
                 Finding::new(code, text.place(offset), Some(definition.shown()), message)
@@ -86,7 +95,7 @@ impl Macros {
             let tree = parser::parse(text.as_str()).map_err(|error| {
                 condition(&text, Code::CompileCondition, error.offset, error.message)
             })?;
-            macros.0.push(ReadyMacro {
+            macros.known.push(ReadyMacro {
                 problem: check(&tree).err(),
                 definition,
                 text,
@@ -96,9 +105,9 @@ impl Macros {
                 lists: names,
             });
         }
-        for index in 0..macros.0.len() {
+        for index in 0..macros.known.len() {
             macros.resolve_macro(index, 0).map_err(|error| {
-                let known = &macros.0[index];
+                let known = &macros.known[index];
                 Finding::new(
                     Code::Validate,
                     known.text.place(error.offset),
@@ -112,12 +121,25 @@ impl Macros {
 
     /// A rule's condition with its macros put in; a rule sees all of them.
     pub(super) fn resolve(&mut self, tree: &Expression) -> Result<Resolved, MacroError> {
-        self.expression(tree, usize::MAX, 0)
+        let resolved = self.expression(tree, usize::MAX, 0)?;
+        self.count(&resolved)?;
+        Ok(resolved)
+    }
+
+    fn count(&mut self, resolved: &Resolved) -> Result<(), MacroError> {
+        self.tests += resolved.tests;
+        if self.tests > MOST_TESTS_OF_ALL {
+            let message = format!(
+                "more than {MOST_TESTS_OF_ALL} tests in all conditions together with macros put in"
+            );
+            return Err(MacroError { message, offset: 0 });
+        }
+        Ok(())
     }
 
     /// The first problem in one of these macros.
     pub(super) fn problem_in(&self, names: &BTreeSet<String>) -> Option<MacroProblem<'_>> {
-        self.0.iter().find_map(|known| {
+        self.known.iter().find_map(|known| {
             let problem = known.problem.as_ref()?;
             names
                 .contains(&known.definition.name)
@@ -131,7 +153,7 @@ impl Macros {
 
     /// The lists that these macros name.
     pub(super) fn lists_in(&self, names: &BTreeSet<String>) -> BTreeSet<String> {
-        self.0
+        self.known
             .iter()
             .filter(|known| names.contains(&known.definition.name))
             .flat_map(|known| known.lists.iter().cloned())
@@ -140,18 +162,18 @@ impl Macros {
 
     /// Macros that no condition names.
     pub(super) fn unused(&self) -> impl Iterator<Item = &MacroDefinition> {
-        self.0
+        self.known
             .iter()
             .filter(|known| !known.used)
             .map(|known| &known.definition)
     }
 
     fn resolve_macro(&mut self, index: usize, forward: usize) -> Result<Resolved, MacroError> {
-        if let State::Done(resolved) = &self.0[index].state {
+        if let State::Done(resolved) = &self.known[index].state {
             return Ok(Resolved::clone(resolved));
         }
         let error = |message: String| MacroError { message, offset: 0 };
-        let known = &mut self.0[index];
+        let known = &mut self.known[index];
         let name = known.definition.name.clone();
         if matches!(known.state, State::Open) {
             return Err(error(format!("reference loop in macro '{name}'")));
@@ -165,8 +187,9 @@ impl Macros {
         let tree = known.tree.clone();
         let visible = known.definition.visible_from;
         let mut resolved = self.expression(&tree, visible, forward + 1)?;
+        self.count(&resolved)?;
         resolved.macros.insert(name);
-        self.0[index].state = State::Done(Box::new(resolved.clone()));
+        self.known[index].state = State::Done(Box::new(resolved.clone()));
         Ok(resolved)
     }
 
@@ -239,18 +262,18 @@ impl Macros {
     ) -> Result<Resolved, MacroError> {
         let is_visible = |known: &&ReadyMacro| known.definition.defined_at < visible;
         let Some(index) = self
-            .0
+            .known
             .iter()
             .position(|known| known.definition.name == name.text && is_visible(&known))
         else {
             let names = self
-                .0
+                .known
                 .iter()
                 .filter(is_visible)
                 .map(|known| known.definition.name.as_str());
             let mut message = format!("Undefined macro '{}' used in filter.", name.text);
             if self
-                .0
+                .known
                 .iter()
                 .any(|known| known.definition.name == name.text)
             {
@@ -263,7 +286,7 @@ impl Macros {
                 offset: name.offset,
             });
         };
-        self.0[index].used = true;
+        self.known[index].used = true;
         // Whatever is wrong within is the fault of this name.
         self.resolve_macro(index, forward)
             .map_err(|error| MacroError {

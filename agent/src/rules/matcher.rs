@@ -217,7 +217,7 @@ impl Matcher {
                 TextTest::StartsWith(parse_hexadecimal(&readable).map_err(at_first)?)
             }
             Operator::Glob => TextTest::Glob(text.to_vec()),
-            Operator::GlobIgnoringCase => TextTest::GlobIgnoringCase(text.to_ascii_lowercase()),
+            Operator::GlobIgnoringCase => TextTest::GlobIgnoringCase(text.to_vec()),
             Operator::Regex => {
                 TextTest::Regex(regular_expression::compile(&readable).map_err(at_first)?)
             }

@@ -12,6 +12,7 @@ mod exceptions;
 mod execution;
 mod expansion;
 mod glob;
+mod host_test;
 mod item;
 pub(crate) mod keys;
 pub mod knowledge;
@@ -32,6 +33,7 @@ mod program;
 mod regular_expression;
 pub(crate) mod report;
 mod resolve;
+mod result_fields;
 mod rule_item;
 mod rule_set;
 mod rule_switch;
@@ -41,6 +43,7 @@ mod test;
 mod text_index;
 mod text_test;
 mod transformer;
+mod trie;
 mod warnings;
 pub(crate) mod yaml;
 
@@ -61,7 +64,9 @@ pub use operand::field_text;
 pub use output::{OutputError, OutputFormat};
 pub use parser::parse;
 pub use priority::{Priority, UnknownPriority};
-pub use program::{CompileOptions, CompiledRule, EvaluationCache, Matching, Program, RuleIndex};
+pub use program::{
+    CompileOptions, CompiledRule, EvaluationCache, Matching, NotShown, Program, RuleIndex,
+};
 pub use report::{Code, Excerpt, Finding, Item, LoadReport, Place, Position};
 pub use rule_set::{Rule, RuleSet};
 pub use rule_switch::RuleSwitch;

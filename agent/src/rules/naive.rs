@@ -342,10 +342,10 @@ fn compare_text(operator: Operator, text: &[u8], other: &[u8]) -> bool {
 }
 
 /// `FNM_CASEFOLD` of glibc.
-const FNM_CASEFOLD: libc::c_int = 1 << 4;
+pub(super) const FNM_CASEFOLD: libc::c_int = 1 << 4;
 
 /// The C library's own fnmatch(3), which Falco calls.
-fn fnmatch(pattern: &[u8], text: &[u8], flags: libc::c_int) -> bool {
+pub(super) fn fnmatch(pattern: &[u8], text: &[u8], flags: libc::c_int) -> bool {
     let (Ok(pattern), Ok(text)) = (CString::new(pattern), CString::new(text)) else {
         return false;
     };

@@ -1,5 +1,7 @@
 //! From a condition's text to its tree.
 
+use std::sync::Arc;
+
 use super::ast::{
     Comparison, Expression, Literal, Modifier, Name, Operand, Operator, Right, TransformerArgument,
 };
@@ -143,7 +145,9 @@ impl Parser<'_> {
     /// A comparison or a macro's name.
     fn check(&mut self) -> Result<Expression, SyntaxError> {
         if let Some(left) = self.operand()? {
-            return self.comparison(left).map(Expression::Comparison);
+            return self
+                .comparison(left)
+                .map(|comparison| Expression::Comparison(Arc::new(comparison)));
         }
         let offset = self.lexer.offset();
         match self.lexer.identifier() {

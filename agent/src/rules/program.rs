@@ -9,13 +9,16 @@ use std::sync::Arc;
 
 use super::Priority;
 use super::compiler::{Compiler, Node, NodeId, SlottedTest};
+use super::event_types::EventTypes;
 use super::execution::{Execution, Memory, StepId, View};
 use super::knowledge::{self, EventClass, Knowledge, all_hold, is_open, judge, some_holds};
 use super::output::OutputFormat;
+use super::result_fields::names_result;
 use super::rule_set::{Rule, RuleSet};
+use super::test::Check;
 use crate::event::table::is_high_volume;
 use crate::event::{EventSet, EventType};
-use crate::fields::{FieldArgument, FieldSource, FieldUse};
+use crate::fields::{FieldSource, FieldUse};
 
 /// A rule's place in a [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +44,8 @@ pub struct CompileOptions {
     pub matching: Matching,
     /// Rules that matter less are left out.
     pub minimum_priority: Priority,
+    /// Failed execs are shown also to rules that do not ask about the result, as Falco does.
+    pub failed_exec: bool,
 }
 
 impl Default for CompileOptions {
@@ -48,7 +53,35 @@ impl Default for CompileOptions {
         Self {
             matching: Matching::First,
             minimum_priority: Priority::Debug,
+            failed_exec: false,
         }
+    }
+}
+
+/// Why a rule is not asked about an event, whatever its condition says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotShown {
+    /// Reading and writing are so frequent that only rules whose condition names the event get it.
+    OnlyByName,
+    /// The exec failed, and the condition does not ask about the result.
+    FailedExec,
+}
+
+impl CompileOptions {
+    /// Whether a rule is not asked about events of a type and class, and why: for the names that its
+    /// condition limits it to, and whether that asks about the result of an event of this type.
+    fn not_shown(
+        self,
+        event: EventType,
+        class: EventClass,
+        names: &EventTypes,
+        asks_about_result: impl FnOnce() -> bool,
+    ) -> Option<NotShown> {
+        if is_high_volume(event.name()) && !names.names(event.name()) {
+            return Some(NotShown::OnlyByName);
+        }
+        let is_failed_exec = class == EventClass::Failed && is_exec(event) && !self.failed_exec;
+        (is_failed_exec && !asks_about_result()).then_some(NotShown::FailedExec)
     }
 }
 
@@ -65,6 +98,8 @@ pub struct CompiledRule {
     pub source: Arc<str>,
     /// What an alert says.
     pub output: OutputFormat,
+    /// The names of events that its condition limits it to.
+    event_types: EventTypes,
     /// The types of events that it can match, of those that can be delivered.
     pub events: EventSet,
     /// It can match no event whatever, as it was written: `evt.num = 0`, or an empty list of what it is
@@ -87,7 +122,7 @@ struct Filed {
 /// A compiled rule set.
 #[derive(Debug)]
 pub struct Program {
-    matching: Matching,
+    options: CompileOptions,
     nodes: Vec<Node>,
     tests: Vec<SlottedTest>,
     slots: HashMap<FieldUse, usize>,
@@ -112,14 +147,12 @@ impl Program {
         let wanted = |rule: &&Rule| rule.enabled && rule.priority <= options.minimum_priority;
         let mut compiled = Vec::new();
         let mut roots = Vec::new();
-        let mut names = Vec::new();
         for rule in rules.rules().filter(wanted) {
             let root = compiler.expression(&rule.condition);
             for field in rule.output.fields() {
                 compiler.slot(field);
             }
             roots.push(root);
-            names.push(rule.event_types.clone());
             compiled.push(CompiledRule {
                 name: Arc::clone(&rule.name),
                 priority: rule.priority,
@@ -130,6 +163,7 @@ impl Program {
                     .collect(),
                 source: Arc::from(rule.source.as_str()),
                 output: rule.output.clone(),
+                event_types: rule.event_types.clone(),
                 events: EventSet::EMPTY,
                 is_switched_off: false,
             });
@@ -172,12 +206,16 @@ impl Program {
         let step_of = |root: NodeId| distinct.binary_search(&root).ok().map(|place| steps[place]);
         let mut filed = Vec::with_capacity(by_event.len());
         for (event, classes) in EventType::all().zip(by_event) {
-            let is_high_volume = is_high_volume(event.name());
-            filed.push(classes.map(|roots: Arc<[NodeId]>| {
+            filed.push(EventClass::ALL.map(|class| {
+                let whole = &classes[EventClass::Unknown as usize];
+                let asks = |index: usize| names_result(&nodes, &tests, whole[index]);
                 let mut rules = Vec::new();
-                for (index, root) in roots.iter().enumerate() {
-                    let is_asked = *root != NodeId::FALSE
-                        && (!is_high_volume || names[index].names(event.name()));
+                for (index, root) in classes[class as usize].iter().enumerate() {
+                    let not_shown = || {
+                        options
+                            .not_shown(event, class, &compiled[index].event_types, || asks(index))
+                    };
+                    let is_asked = *root != NodeId::FALSE && not_shown().is_none();
                     if let Some(step) = is_asked.then(|| step_of(*root)).flatten() {
                         rules.push(Filed {
                             rule: RuleIndex(index),
@@ -192,7 +230,7 @@ impl Program {
             }));
         }
         Self {
-            matching: options.matching,
+            options,
             nodes,
             tests,
             slots,
@@ -206,6 +244,18 @@ impl Program {
     /// Every field that a condition or an output names; a field's position is its slot.
     pub fn fields(&self) -> &[FieldUse] {
         &self.fields
+    }
+
+    /// The names of hosts that conditions compare addresses with, some perhaps twice: to be resolved
+    /// before an event comes.
+    pub fn host_names(&self) -> impl Iterator<Item = Arc<str>> {
+        self.tests
+            .iter()
+            .filter_map(|test| match &test.test.check {
+                Check::Hosts(hosts) => Some(hosts.names().cloned()),
+                Check::Literals(_) | Check::Operand(..) => None,
+            })
+            .flatten()
     }
 
     /// The slot of a field.
@@ -230,6 +280,25 @@ impl Program {
             .collect()
     }
 
+    /// Why a rule is not asked about events of a type and class, if it is not although its condition may
+    /// match them.
+    pub fn not_shown(
+        &self,
+        rule: RuleIndex,
+        event: EventType,
+        class: EventClass,
+    ) -> Option<NotShown> {
+        let asks_about_result = || {
+            let filed = self.filed_of(event, EventClass::Unknown).iter();
+            filed
+                .filter(|filed| filed.rule == rule)
+                .any(|filed| names_result(&self.nodes, &self.tests, filed.root))
+        };
+        let names = &self.rule(rule).event_types;
+        self.options
+            .not_shown(event, class, names, asks_about_result)
+    }
+
     /// Names of rules that can match none of the events that can be delivered.
     pub fn inert_rules(&self) -> impl Iterator<Item = &str> {
         // What is switched off was meant so.
@@ -249,38 +318,12 @@ impl Program {
     /// Whether some rule asks about failed calls of this type.
     ///
     /// A rule that does not ask about the result of an exec means the program that started: a failed
-    /// one, which Falco shows it too, is a false alert.
+    /// one, which Falco shows it too, is a false alert. [`CompileOptions::failed_exec`] says otherwise.
     pub fn asks_about_failure(&self, event: EventType) -> bool {
-        if !matches!(event, EventType::EXECVE | EventType::EXECVEAT) {
-            return self.can_match(event, &knowledge::of_failure(event));
+        if is_exec(event) {
+            return !self.filed_of(event, EventClass::Failed).is_empty();
         }
-        let known = knowledge::of_failure(event);
-        let filed = self.filed_of(event, EventClass::Unknown);
-        filed.iter().any(|filed| {
-            self.names_result(filed.root) && self.judge(filed.root, &known) != Some(false)
-        })
-    }
-
-    fn names_result(&self, node: NodeId) -> bool {
-        match &self.nodes[node.index()] {
-            Node::Constant(_) => false,
-            Node::And(parts) | Node::Or(parts) => parts.iter().any(|part| self.names_result(*part)),
-            Node::Not(inner) => self.names_result(*inner),
-            Node::Test(test) => {
-                self.tests[*test as usize]
-                    .slots
-                    .iter()
-                    .any(|(field, _)| match field.name {
-                        "evt.res" | "evt.rawres" | "evt.failed" | "evt.args" | "evt.info" => true,
-                        name if name.starts_with("evt.count.error") => true,
-                        "evt.arg" | "evt.rawarg" => {
-                            field.argument == FieldArgument::Key("res".to_owned())
-                                || field.argument == FieldArgument::Index(0)
-                        }
-                        _ => false,
-                    })
-            }
-        }
+        self.can_match(event, &knowledge::of_failure(event))
     }
 
     fn judge(&self, node: NodeId, known: Knowledge<'_>) -> Option<bool> {
@@ -302,7 +345,8 @@ impl Program {
     }
 
     /// Adds to `matches` the rules that an event matches under any of its views (at most two). Its
-    /// class has to be true of it; [`EventClass::Unknown`] is true of any.
+    /// class has to be true of it; [`EventClass::Unknown`] is true of any, and an exec of that class
+    /// counts as one that succeeded: nothing says that it failed.
     pub fn evaluate(
         &self,
         event: EventType,
@@ -329,7 +373,7 @@ impl Program {
             let holds = |view: &mut View<'_, '_>| view.part(rule.guard) && view.holds(rule.step);
             if holds(&mut view) || other.as_mut().is_some_and(holds) {
                 matches.push(rule.rule);
-                if self.matching == Matching::First {
+                if self.options.matching == Matching::First {
                     break;
                 }
             }
@@ -339,6 +383,10 @@ impl Program {
             other.end();
         }
     }
+}
+
+fn is_exec(event: EventType) -> bool {
+    matches!(event, EventType::EXECVE | EventType::EXECVEAT)
 }
 
 /// Whether all that is known of an event before it happens follows from its name: not so for what is no

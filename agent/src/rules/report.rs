@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
+use crate::escape::{OneLine, is_unprintable};
+
 /// The kind of an error or a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
@@ -199,7 +201,7 @@ impl Excerpt {
         let line = text.get(start..)?.lines().next().unwrap_or_default();
         let column = position.column.saturating_sub(1);
         let skipped = column.saturating_sub(AROUND);
-        let clean = |c: char| if c.is_control() { ' ' } else { c };
+        let clean = |c: char| if is_unprintable(c) { ' ' } else { c };
         let before: usize = line.chars().take(column).map(char::len_utf8).sum();
         Some(Self {
             text: line
@@ -226,7 +228,7 @@ impl fmt::Display for Finding {
         write!(
             formatter,
             "{}:{line}:{column}: {} ({})",
-            self.place.file,
+            OneLine(&self.place.file),
             self.code.name(),
             self.code.description()
         )?;
@@ -234,7 +236,7 @@ impl fmt::Display for Finding {
             let joint = if index == 0 { " in" } else { "," };
             write!(formatter, "{joint} {}", item.kind)?;
             if !item.name.is_empty() {
-                write!(formatter, " '{}'", item.name.escape_debug())?;
+                write!(formatter, " '{}'", OneLine(&item.name))?;
             }
         }
         write!(formatter, ": {}", OneLine(&self.message))?;
@@ -242,23 +244,6 @@ impl fmt::Display for Finding {
             Some(excerpt) => write!(formatter, "\n{}", excerpt.lines("    ")),
             None => Ok(()),
         }
-    }
-}
-
-/// Text from a rule file on one line, without control characters.
-pub(crate) struct OneLine<'t>(pub(crate) &'t str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        for character in self.0.chars() {
-            if character.is_control() {
-                write!(formatter, "{}", character.escape_debug())?;
-            } else {
-                formatter.write_char(character)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -387,7 +372,7 @@ mod tests {
     #[test]
     fn a_finding_is_one_line_and_its_excerpt() {
         let place = Place {
-            file: "f.yaml".into(),
+            file: "f\n.yaml".into(),
             position: Position { line: 2, column: 3 },
         };
         let item = Item {
@@ -396,11 +381,11 @@ mod tests {
             place: place.clone(),
         };
         let mut finding = *Finding::new(Code::Validate, place, Some(item), "it\u{1b} is 'so'");
-        finding.read_files(&|_| Some("first\nsecond\n"));
+        finding.read_files(&|_| Some("first\nsecond\u{202e}\n"));
         assert_eq!(
             finding.to_string(),
-            "f.yaml:2:3: LOAD_ERR_VALIDATE (not valid together with the rest) in rule 'a\\nb': \
-             it\\u{1b} is 'so'\n    second\n      ^"
+            "f\\n.yaml:2:3: LOAD_ERR_VALIDATE (not valid together with the rest) in rule 'a\\nb': \
+             it\\u001b is 'so'\n    second \n      ^"
         );
     }
 }

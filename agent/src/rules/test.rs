@@ -1,9 +1,8 @@
 //! One comparison of a condition, compiled.
 
-use std::sync::Arc;
-
-use super::ast::{Comparison, Literal, Modifier, Operand, Operator, Right};
+use super::ast::{Comparison, Literal, Operand, Operator, Right};
 use super::event_names;
+use super::host_test::HostTest;
 use super::literal::parse_number;
 use super::matcher::{Matcher, MatcherError, NumberTest, Shape, operator_fits};
 use super::operand::{CompiledOperand, OperandError, as_one_text};
@@ -12,7 +11,6 @@ use super::text_test;
 use super::transformer::until_nul;
 use crate::fields::registry::{self, FieldDef, FieldType};
 use crate::fields::{FieldArgument, FieldUse, Value};
-use crate::state::host_names::HostName;
 
 /// A test of an event's fields.
 #[derive(Clone, Debug)]
@@ -27,8 +25,8 @@ pub(super) enum Check {
     Literals(Matcher),
     /// Against a value of the event.
     Operand(Operator, CompiledOperand),
-    /// An address is one of these hosts', or (false) of none of them.
-    Hosts(bool, Vec<Arc<HostName>>),
+    /// An address against names of hosts.
+    Hosts(HostTest),
 }
 
 impl Test {
@@ -58,7 +56,7 @@ impl Test {
         {
             return around_time(*around, comparison, literals);
         }
-        if let Some(test) = address_of_host(&left, comparison, literals)? {
+        if let Some(test) = HostTest::compile(&left, comparison, literals)? {
             return Ok(test);
         }
         check_event_names(&left, comparison.operator, literals)?;
@@ -83,27 +81,26 @@ impl Test {
     pub(super) fn fields(&self) -> Vec<&FieldUse> {
         let mut found = Vec::new();
         self.left.collect_fields(&mut found);
-        if let Check::Operand(_, right) = &self.check {
-            right.collect_fields(&mut found);
+        match &self.check {
+            Check::Operand(_, right) => right.collect_fields(&mut found),
+            Check::Hosts(hosts) => hosts.collect_fields(&mut found),
+            Check::Literals(_) => {}
         }
         found
     }
 
     /// Whether it holds. A missing value makes every comparison false.
     pub(super) fn holds<'v>(&self, value: &dyn Fn(&FieldUse) -> Option<Value<'v>>) -> bool {
-        let Some(left) = self.left.value(value) else {
-            return false;
-        };
+        let left = self.left.value(value);
         match &self.check {
-            Check::Literals(matcher) => matcher.matches(&left),
-            Check::Hosts(expected, hosts) => match left {
-                Value::Ip(address) => hosts.iter().any(|host| host.has(address)) == *expected,
+            Check::Hosts(hosts) => hosts.holds(left.as_ref(), value),
+            Check::Literals(matcher) => left.is_some_and(|left| matcher.matches(&left)),
+            Check::Operand(operator, right) => match (left, right.value(value)) {
+                (Some(left), Some(right)) => {
+                    compare(*operator, self.left.value_type().list, left, right)
+                }
                 _ => false,
             },
-            Check::Operand(operator, right) => right.value(value).is_some_and(|right| {
-                let left_type = self.left.value_type();
-                compare(*operator, left_type.list, left, right)
-            }),
         }
     }
 }
@@ -237,37 +234,6 @@ fn around_time(
             around + distance,
         ))),
     })
-}
-
-/// `fd.sip.name = NAME`: the address is one of the host's. Other operators look at the name of the
-/// address, as far as one is known.
-fn address_of_host(
-    left: &CompiledOperand,
-    comparison: &Comparison,
-    literals: &[Literal],
-) -> Result<Option<Test>, OperandError> {
-    let address = left.as_field().and_then(|(field, _)| match field.name {
-        "fd.cip.name" => Some("fd.cip"),
-        "fd.sip.name" => Some("fd.sip"),
-        "fd.lip.name" => Some("fd.lip"),
-        "fd.rip.name" => Some("fd.rip"),
-        _ => None,
-    });
-    let expected = match (comparison.operator, comparison.modifier) {
-        (Operator::Equal | Operator::In, None) | (Operator::Equal, Some(Modifier::AnyOf)) => true,
-        (Operator::NotEqual, None | Some(Modifier::AllOf)) => false,
-        _ => return Ok(None),
-    };
-    let (Some(address), false) = (address, literals.is_empty()) else {
-        return Ok(None);
-    };
-    let (field, definition) = registry::parse_field(address)
-        .map_err(|problem| OperandError::new(comparison.left.offset(), problem.to_string()))?;
-    let hosts = literals.iter().map(|name| HostName::of(&name.text()));
-    Ok(Some(Test {
-        left: CompiledOperand::Field { field, definition },
-        check: Check::Hosts(expected, hosts.collect()),
-    }))
 }
 
 /// `evt.type` compares with names of events only.

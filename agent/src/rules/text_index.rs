@@ -7,16 +7,21 @@ use std::collections::HashMap;
 
 use aho_corasick::automaton::{Automaton, OverlappingState};
 use aho_corasick::dfa::DFA;
+use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, Input, MatchKind};
 
 use super::regular_expression::{self, LARGEST_BYTES};
 use super::text_test::TextTest;
 use super::transformer::until_nul;
+use super::trie::Trie;
 
 /// From how many tests on a group is faster than the tests one by one.
 const WORTH_IT: usize = 3;
-/// Needles of which the automaton would be large are looked for one by one.
-const MAX_NEEDLES: usize = 2000;
+/// Bytes of all needles together up to which their automaton is a table: each takes half a kilobyte of
+/// it or more.
+const MOST_OF_TABLE: usize = 16 << 10;
+/// Needles of more bytes than this are looked for one by one.
+const MOST_NEEDLES: usize = 1 << 20;
 
 /// How the tests of a group look at a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,11 +59,40 @@ impl GroupKind {
 /// Answers the tests of one kind of one field; the columns of its rows are the tests.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Words of a row.
+    /// Words of an answer.
     words: usize,
-    /// Which tests each text (or set of patterns) satisfies.
-    rows: Vec<u64>,
+    /// Which tests each text (or pattern) satisfies.
+    rows: Rows,
     search: Search,
+}
+
+/// The columns of each row, one row after the other: most texts are in few tests of many.
+#[derive(Debug)]
+struct Rows {
+    /// Where the row after this one starts.
+    ends: Vec<u32>,
+    columns: Vec<u32>,
+}
+
+impl Rows {
+    /// `None` if there are more columns than a number can say.
+    fn new(rows: &[Vec<u32>]) -> Option<Self> {
+        let mut ends = Vec::with_capacity(rows.len());
+        let mut columns = Vec::with_capacity(rows.iter().map(Vec::len).sum());
+        for row in rows {
+            columns.extend_from_slice(row);
+            ends.push(u32::try_from(columns.len()).ok()?);
+        }
+        Some(Self { ends, columns })
+    }
+
+    fn row(&self, row: usize) -> &[u32] {
+        let start = match row {
+            0 => 0,
+            row => self.ends[row - 1] as usize,
+        };
+        &self.columns[start..self.ends[row] as usize]
+    }
 }
 
 #[derive(Debug)]
@@ -66,6 +100,8 @@ enum Search {
     Head(Trie),
     End(Trie),
     Part(Box<DFA>),
+    /// As `Part`, in less memory and more time.
+    ManyParts(Box<NFA>),
     Glob(regex::bytes::RegexSet),
     Regex(regex::RegexSet),
 }
@@ -84,18 +120,22 @@ impl Group {
         // Whether it is the whole text that has to be this one, rather than a part of it.
         let mut texts: Vec<(&[u8], bool)> = Vec::new();
         let mut places: HashMap<(&[u8], bool), usize> = HashMap::new();
-        let mut rows: Vec<u64> = Vec::new();
+        let mut rows: Vec<Vec<u32>> = Vec::new();
         let numbered = columns.iter().enumerate();
         let tests =
             numbered.flat_map(|(column, tests)| tests.iter().map(move |test| (column, test)));
         for (column, test) in tests {
+            let number = u32::try_from(column).ok()?;
             let mut add = |text, is_whole| {
                 let row = *places.entry((text, is_whole)).or_insert_with(|| {
                     texts.push((text, is_whole));
-                    rows.extend(std::iter::repeat_n(0, words));
+                    rows.push(Vec::new());
                     texts.len() - 1
                 });
-                rows[row * words + column / 64] |= 1 << (column % 64);
+                // Tests of one column come one after the other.
+                if rows[row].last() != Some(&number) {
+                    rows[row].push(number);
+                }
             };
             match test {
                 TextTest::Equals(text) => add(text, true),
@@ -110,26 +150,39 @@ impl Group {
             GroupKind::Head => Search::Head(Trie::new(
                 texts
                     .iter()
-                    .map(|(text, is_whole)| (text.to_vec(), *is_whole)),
+                    .map(|(text, is_whole)| (text.to_vec(), *is_whole))
+                    .collect(),
             )),
             GroupKind::End => Search::End(Trie::new(
                 texts
                     .iter()
-                    .map(|(text, _)| (text.iter().rev().copied().collect(), false)),
+                    .map(|(text, _)| (text.iter().rev().copied().collect(), false))
+                    .collect(),
             )),
-            GroupKind::Part if texts.len() > MAX_NEEDLES => return None,
+            // Names and paths are short: looking for a rare byte first costs more.
             GroupKind::Part => {
-                let automaton = DFA::builder()
-                    .match_kind(MatchKind::Standard)
-                    // Names and paths are short: looking for a rare byte first costs more.
-                    .prefilter(false)
-                    .build(texts.iter().map(|(text, _)| text));
-                Search::Part(Box::new(automaton.ok()?))
+                let bytes: usize = texts.iter().map(|(text, _)| text.len()).sum();
+                if bytes > MOST_NEEDLES {
+                    return None;
+                }
+                if bytes <= MOST_OF_TABLE {
+                    let automaton = DFA::builder()
+                        .match_kind(MatchKind::Standard)
+                        .prefilter(false)
+                        .build(texts.iter().map(|(text, _)| text));
+                    Search::Part(Box::new(automaton.ok()?))
+                } else {
+                    let automaton = NFA::builder()
+                        .match_kind(MatchKind::Standard)
+                        .prefilter(false)
+                        .build(texts.iter().map(|(text, _)| text));
+                    Search::ManyParts(Box::new(automaton.ok()?))
+                }
             }
         };
         Some(Self {
             words,
-            rows,
+            rows: Rows::new(&rows)?,
             search,
         })
     }
@@ -137,7 +190,7 @@ impl Group {
     /// The same for patterns; each is a row of its own.
     fn of_patterns(kind: GroupKind, columns: &[Vec<&TextTest>], words: usize) -> Option<Self> {
         let mut patterns: Vec<String> = Vec::new();
-        let mut rows: Vec<u64> = Vec::new();
+        let mut rows: Vec<Vec<u32>> = Vec::new();
         for (column, tests) in columns.iter().enumerate() {
             for test in tests {
                 patterns.push(match test {
@@ -146,9 +199,7 @@ impl Group {
                     TextTest::Regex(regex) => regex.as_str().to_owned(),
                     _ => return None,
                 });
-                let row = rows.len();
-                rows.resize(row + words, 0);
-                rows[row + column / 64] = 1 << (column % 64);
+                rows.push(vec![u32::try_from(column).ok()?]);
             }
         }
         let search = match kind {
@@ -162,7 +213,7 @@ impl Group {
         };
         Some(Self {
             words,
-            rows,
+            rows: Rows::new(&rows)?,
             search,
         })
     }
@@ -174,10 +225,9 @@ impl Group {
 
     /// Adds to `answer` a bit for each column that the text, which ends at its first NUL, satisfies.
     pub(super) fn answer(&self, text: &[u8], answer: &mut [u64]) {
-        let mut add = |row: usize| {
-            let row = &self.rows[row * self.words..][..self.words];
-            for (word, bits) in answer.iter_mut().zip(row) {
-                *word |= bits;
+        let add = |row: usize| {
+            for column in self.rows.row(row) {
+                answer[*column as usize / 64] |= 1 << (column % 64);
             }
         };
         match &self.search {
@@ -196,17 +246,21 @@ impl Group {
                     patterns.matches(&text).into_iter().for_each(add);
                 }
             }
-            Search::Part(automaton) => {
-                let input = Input::new(until_nul(text)).anchored(Anchored::No);
-                let mut state = OverlappingState::start();
-                while automaton.try_find_overlapping(&input, &mut state).is_ok() {
-                    let Some(found) = state.get_match() else {
-                        break;
-                    };
-                    add(found.pattern().as_usize());
-                }
-            }
+            Search::Part(automaton) => search(&**automaton, until_nul(text), add),
+            Search::ManyParts(automaton) => search(&**automaton, until_nul(text), add),
         }
+    }
+}
+
+/// Reports every needle that is in the text, some perhaps twice.
+fn search(automaton: &impl Automaton, text: &[u8], mut found: impl FnMut(usize)) {
+    let input = Input::new(text).anchored(Anchored::No);
+    let mut state = OverlappingState::start();
+    while automaton.try_find_overlapping(&input, &mut state).is_ok() {
+        let Some(needle) = state.get_match() else {
+            break;
+        };
+        found(needle.pattern().as_usize());
     }
 }
 
@@ -222,89 +276,6 @@ fn expression(glob: &[u8], flags: &str) -> Option<String> {
     }
     expression.push_str(r"\z");
     Some(expression)
-}
-
-/// Texts by their bytes, one after the other.
-#[derive(Debug)]
-struct Trie {
-    nodes: Vec<TrieNode>,
-    /// Where the texts go from their first byte; 0 for nowhere.
-    first: Box<[u32; 256]>,
-}
-
-#[derive(Debug, Default)]
-struct TrieNode {
-    /// The row of what only has to start like this.
-    start: Option<u32>,
-    /// The row of what has to end here.
-    whole: Option<u32>,
-    next: Vec<(u8, u32)>,
-}
-
-impl Trie {
-    /// Of these texts, each with whether it has to be the whole; their places are their rows.
-    fn new(texts: impl Iterator<Item = (Vec<u8>, bool)>) -> Self {
-        let mut nodes = vec![TrieNode::default()];
-        for ((text, is_whole), row) in texts.zip(0..) {
-            let mut node = 0;
-            for byte in text {
-                let known = nodes[node].next.iter().find(|(edge, _)| *edge == byte);
-                node = match known {
-                    Some((_, next)) => *next as usize,
-                    None => {
-                        let next = nodes.len();
-                        nodes.push(TrieNode::default());
-                        let edge = u32::try_from(next).unwrap_or(u32::MAX);
-                        nodes[node].next.push((byte, edge));
-                        next
-                    }
-                };
-            }
-            if is_whole {
-                nodes[node].whole = Some(row);
-            } else {
-                nodes[node].start = Some(row);
-            }
-        }
-        let mut first = Box::new([0; 256]);
-        for (byte, next) in &nodes[0].next {
-            first[usize::from(*byte)] = *next;
-        }
-        Self { nodes, first }
-    }
-
-    /// Reports every row that `bytes`, which end at the first NUL, satisfy.
-    fn walk(&self, mut bytes: impl Iterator<Item = u8>, mut found: impl FnMut(usize)) {
-        let mut node = &self.nodes[0];
-        if let Some(row) = node.start {
-            found(row as usize);
-        }
-        let mut is_first = true;
-        loop {
-            let Some(byte) = bytes.next().filter(|byte| *byte != 0) else {
-                if let Some(row) = node.whole {
-                    found(row as usize);
-                }
-                return;
-            };
-            let next = if is_first {
-                match self.first[usize::from(byte)] {
-                    0 => return,
-                    next => next,
-                }
-            } else {
-                match node.next.iter().find(|(edge, _)| *edge == byte) {
-                    Some((_, next)) => *next,
-                    None => return,
-                }
-            };
-            is_first = false;
-            node = &self.nodes[next as usize];
-            if let Some(row) = node.start {
-                found(row as usize);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -326,6 +297,46 @@ mod tests {
     }
 
     #[test]
+    fn many_needles_take_an_automaton_that_is_no_table() {
+        let needle = |number: usize| format!("{number:04}{}", "x".repeat(150)).into_bytes();
+        for (count, is_table) in [(100, true), (1900, false)] {
+            let needles: Vec<_> = (0..count).map(needle).collect();
+            let tests: Vec<_> = needles
+                .iter()
+                .map(|needle| TextTest::contains(needle))
+                .collect();
+            let columns: Vec<Vec<&TextTest>> = tests.iter().map(|test| vec![test]).collect();
+            let group = Group::build(GroupKind::Part, &columns).unwrap();
+            assert_eq!(matches!(group.search, Search::Part(_)), is_table, "{count}");
+            if let Search::ManyParts(automaton) = &group.search {
+                assert!(automaton.memory_usage() < 5 << 20);
+            }
+            let bits = answer(&group, &[&needles[7][..], &needles[70]].concat());
+            let set: Vec<usize> = (0..count)
+                .filter(|column| bits[column / 64] >> (column % 64) & 1 == 1)
+                .collect();
+            assert_eq!(set, [7, 70]);
+        }
+    }
+
+    #[test]
+    fn a_row_takes_as_much_as_it_has_columns() {
+        let names = |rule: usize| {
+            let names: Vec<_> = (0..20).map(|name| format!("{rule} {name}")).collect();
+            let names: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+            TextTest::set(&names)
+        };
+        let tests: Vec<_> = (0..5000).map(names).collect();
+        let columns: Vec<Vec<&TextTest>> = tests.iter().map(|test| vec![test]).collect();
+        let group = Group::build(GroupKind::Head, &columns).unwrap();
+        assert_eq!(group.rows.ends.len(), 100_000);
+        assert_eq!(group.rows.columns.len(), 100_000);
+        let bits = answer(&group, b"4321 7");
+        assert_eq!(bits[4321 / 64], 1 << (4321 % 64));
+        assert_eq!(bits.iter().map(|word| word.count_ones()).sum::<u32>(), 1);
+    }
+
+    #[test]
     fn what_cannot_be_grouped_has_no_kind() {
         assert_eq!(GroupKind::of(&TextTest::contains(b"")), None);
         assert_eq!(GroupKind::of(&TextTest::Glob(b"[a]".to_vec())), None);
@@ -339,7 +350,7 @@ mod tests {
             GroupKind::End => TextTest::EndsWith(text.clone()),
             GroupKind::Part => TextTest::contains(text),
             GroupKind::Glob if index % 2 == 0 => TextTest::Glob(text.clone()),
-            GroupKind::Glob => TextTest::GlobIgnoringCase(text.to_ascii_lowercase()),
+            GroupKind::Glob => TextTest::GlobIgnoringCase(text.clone()),
             GroupKind::Regex => {
                 let text = String::from_utf8_lossy(text).replace(['*', '?'], ".+");
                 TextTest::Regex(regular_expression::compile(&text).unwrap())

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use memchr::memmem;
 
 use super::ast::Operator;
-use super::glob::glob_matches;
+use super::glob::{glob_matches, glob_matches_in_any_case};
 use super::path_set::PathSet;
 
 /// A test of bytes.
@@ -20,7 +20,6 @@ pub(super) enum TextTest {
     StartsWith(Vec<u8>),
     EndsWith(Vec<u8>),
     Glob(Vec<u8>),
-    /// The pattern is in lower case.
     GlobIgnoringCase(Vec<u8>),
     Regex(regex::Regex),
     PathMatch(PathSet),
@@ -51,7 +50,7 @@ impl TextTest {
             Self::StartsWith(start) => bytes.starts_with(start),
             Self::EndsWith(end) => bytes.ends_with(end),
             Self::Glob(pattern) => glob_matches(pattern, bytes),
-            Self::GlobIgnoringCase(pattern) => glob_matches(pattern, &bytes.to_ascii_lowercase()),
+            Self::GlobIgnoringCase(pattern) => glob_matches_in_any_case(pattern, bytes),
             Self::Regex(regex) => regex.is_match(&String::from_utf8_lossy(bytes)),
             Self::PathMatch(set) => set.matches(bytes),
             Self::Order(operator, limit) => order_holds(*operator, bytes.cmp(limit)),
@@ -74,9 +73,7 @@ pub(super) fn compare(operator: Operator, left: &[u8], right: &[u8]) -> bool {
         Operator::StartsWith | Operator::BytesStartWith => left.starts_with(right),
         Operator::EndsWith => left.ends_with(right),
         Operator::Glob => glob_matches(right, left),
-        Operator::GlobIgnoringCase => {
-            glob_matches(&right.to_ascii_lowercase(), &left.to_ascii_lowercase())
-        }
+        Operator::GlobIgnoringCase => glob_matches_in_any_case(right, left),
         operator => order_holds(operator, left.cmp(right)),
     }
 }

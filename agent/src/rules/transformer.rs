@@ -181,7 +181,7 @@ impl Transformer {
                     return None;
                 };
                 let texts: Vec<_> = elements.iter().map(as_text).collect();
-                Some(Value::Bytes(Cow::Owned(texts.join(&*separator))))
+                Some(Value::Bytes(Cow::Owned(texts.join(until_nul(&separator)))))
             }
             Self::Concat => {
                 let mut joined = Vec::new();
@@ -237,12 +237,15 @@ pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
 }
 
 fn basename(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    let Some(slash) = memchr::memrchr(b'/', &bytes) else {
-        return bytes;
-    };
+    let text = until_nul(&bytes);
+    let end = text.len();
+    let start = memchr::memrchr(b'/', text).map_or(0, |slash| slash + 1);
     match bytes {
-        Cow::Borrowed(bytes) => Cow::Borrowed(bytes.get(slash + 1..).unwrap_or_default()),
-        Cow::Owned(mut bytes) => Cow::Owned(bytes.split_off(slash + 1)),
+        Cow::Borrowed(bytes) => Cow::Borrowed(bytes.get(start..end).unwrap_or_default()),
+        Cow::Owned(mut bytes) => {
+            bytes.truncate(end);
+            Cow::Owned(bytes.split_off(start))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! YAML of rule files as a tree that remembers where everything stands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
@@ -71,15 +71,36 @@ impl Node {
 /// What is wrong with a text, and where.
 pub(crate) type YamlError = (String, Position);
 
-/// All documents of a text.
+/// A key that its map has already, and where it is. The map keeps the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DuplicateKey {
+    pub(crate) key: String,
+    pub(crate) position: Position,
+}
+
+/// All documents of a text. A key that is there twice is an error.
 pub(crate) fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+    let (documents, duplicates) = parse_with_duplicates(text)?;
+    match duplicates.into_iter().next() {
+        None => Ok(documents),
+        Some(DuplicateKey { key, position }) => {
+            Err((format!("the key '{key}' is there twice"), position))
+        }
+    }
+}
+
+/// All documents of a text, and the keys that are there twice. Of those the first counts, as in the
+/// lookups of yaml-cpp, with which Falco reads rule files.
+pub(crate) fn parse_with_duplicates(
+    text: &str,
+) -> Result<(Vec<Node>, Vec<DuplicateKey>), YamlError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = event
             .map_err(|error: ScanError| (error.info().to_string(), position(*error.marker())))?;
         builder.event(event, span)?;
     }
-    Ok(builder.documents)
+    Ok((builder.documents, builder.duplicates))
 }
 
 fn position(marker: Marker) -> Position {
@@ -95,6 +116,8 @@ struct Open {
     anchor: usize,
     /// Of a map: the key whose value comes next.
     key: Option<(String, Position)>,
+    /// Of a map: its keys so far.
+    keys: HashSet<String>,
     /// Values in it so far.
     values: usize,
 }
@@ -102,9 +125,11 @@ struct Open {
 #[derive(Default)]
 struct Builder {
     documents: Vec<Node>,
+    duplicates: Vec<DuplicateKey>,
     open: Vec<Open>,
     /// Values that have a name, and how many values are in each.
     anchors: HashMap<usize, (Node, usize)>,
+    /// Values in memory.
     values: usize,
 }
 
@@ -120,16 +145,24 @@ impl Builder {
                 } else {
                     Value::Scalar(text.into_owned())
                 };
+                self.count(1, position)?;
                 self.add(Node { value, position }, anchor, 1)
             }
             Event::SequenceStart(anchor, _) => self.open(Value::List(Vec::new()), position, anchor),
             Event::MappingStart(anchor, _) => self.open(Value::Map(Vec::new()), position, anchor),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(done) => self.add(done.node, done.anchor, done.values + 1),
+                Some(done) => {
+                    // Those in it are counted already.
+                    self.count(1, done.node.position)?;
+                    self.add(done.node, done.anchor, done.values + 1)
+                }
                 None => Ok(()),
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some((node, values)) => self.add(node, 0, values),
+                Some((node, values)) => {
+                    self.count(values, node.position)?;
+                    self.add(node, 0, values)
+                }
                 None => Err((
                     "this name stands for a value that has not ended yet".to_owned(),
                     position,
@@ -154,18 +187,26 @@ impl Builder {
             node: Node { value, position },
             anchor,
             key: None,
+            keys: HashSet::new(),
             values: 0,
         });
         Ok(())
     }
 
-    fn add(&mut self, node: Node, anchor: usize, values: usize) -> Result<(), YamlError> {
-        let position = node.position;
+    fn count(&mut self, values: usize, position: Position) -> Result<(), YamlError> {
         self.values += values;
         if self.values > MOST_VALUES {
             return Err((format!("more than {MOST_VALUES} values"), position));
         }
+        Ok(())
+    }
+
+    /// Adds a value, in which there are so many with itself, to the one that is open.
+    fn add(&mut self, node: Node, anchor: usize, values: usize) -> Result<(), YamlError> {
+        let position = node.position;
         if anchor > 0 {
+            // The copy takes memory too.
+            self.count(values, position)?;
             self.anchors.insert(anchor, (node.clone(), values));
         }
         let Some(within) = self.open.last_mut() else {
@@ -175,16 +216,20 @@ impl Builder {
         within.values += values;
         match (&mut within.node.value, within.key.take()) {
             (Value::List(items), _) => items.push(node),
-            (Value::Map(entries), Some((key, at))) => entries.push((key, at, node)),
-            (Value::Map(entries), None) => {
+            (Value::Map(entries), Some((key, at))) => {
+                if within.keys.insert(key.clone()) {
+                    entries.push((key, at, node));
+                } else {
+                    let position = at;
+                    self.duplicates.push(DuplicateKey { key, position });
+                }
+            }
+            (Value::Map(_), None) => {
                 let key = match node.value {
                     Value::Scalar(key) => key,
                     Value::Null => String::new(),
                     _ => return Err(("a key has to be text".to_owned(), position)),
                 };
-                if entries.iter().any(|(other, _, _)| *other == key) {
-                    return Err((format!("the key '{key}' is there twice"), position));
-                }
                 within.key = Some((key, position));
             }
             (Value::Null | Value::Scalar(_), _) => {}
@@ -244,6 +289,39 @@ mod tests {
         let tags = documents[0].list().unwrap()[0].get("tags").unwrap();
         let position = tags.list().unwrap()[1].position;
         assert_eq!(position, Position { line: 3, column: 5 });
+    }
+
+    #[test]
+    fn each_value_counts_once() {
+        let list = |count: usize| format!("[{}]", vec!["x"; count].join(","));
+        let (half, all) = (list(MOST_VALUES / 2), list(MOST_VALUES));
+        for (text, fits) in [
+            (list(MOST_VALUES - 1), true),
+            (all, false),
+            (format!("a: {{b: {}}}", list(MOST_VALUES - 10)), true),
+            // Twice in memory, and then once more.
+            (format!("a: &a {}", list(MOST_VALUES / 2 - 10)), true),
+            (
+                format!("a: &a {}\nb: *a", list(MOST_VALUES / 2 - 10)),
+                false,
+            ),
+            // A copy for each name.
+            (format!("&a [&b [&c {half}]]"), false),
+        ] {
+            assert_eq!(parse(&text).is_ok(), fits, "{}", &text[..20]);
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_values_counts() {
+        let text = "a: 1\nb: {c: 2, c: 3}\na: [4]\n? a\n: 5\n";
+        let (documents, duplicates) = parse_with_duplicates(text).unwrap();
+        assert_eq!(shown(&documents[0]), r#"{a="1" b={c="2"}}"#);
+        let found: Vec<_> = duplicates
+            .iter()
+            .map(|found| (&*found.key, found.position.line, found.position.column))
+            .collect();
+        assert_eq!(found, [("c", 2, 11), ("a", 3, 1), ("a", 4, 3)]);
     }
 
     #[test]

@@ -61,7 +61,12 @@ fn overrides(appendable: &[&str], replaceable: &[&str]) -> Json {
             .collect();
         properties.insert((*key).to_owned(), json!({ "enum": ways }));
     }
-    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "minProperties": 1,
+    })
 }
 
 /// An item with these keys; `value` gives the schema and the description of each.
@@ -224,6 +229,7 @@ fn engine_version() -> Json {
                 { "type": "string", "pattern": "^\\+?[0-9]+(\\.\\+?[0-9]+\\.\\+?[0-9]+([-+].*)?)?$" },
             ],
         } },
+        "additionalProperties": false,
     })
 }
 
@@ -248,6 +254,7 @@ fn plugin_versions() -> Json {
             "type": "array",
             "items": plugin,
         } },
+        "additionalProperties": false,
     })
 }
 

@@ -29,6 +29,7 @@ const KIND_TYPEDEF: u32 = 8;
 const KIND_VOLATILE: u32 = 9;
 const KIND_CONST: u32 = 10;
 const KIND_RESTRICT: u32 = 11;
+const KIND_FUNC: u32 = 12;
 const KIND_FUNC_PROTO: u32 = 13;
 const KIND_VAR: u32 = 14;
 const KIND_DATASEC: u32 = 15;
@@ -50,7 +51,16 @@ pub struct Btf<'b> {
     structures: HashMap<&'b [u8], Vec<u32>>,
     /// Ids of the enumerations.
     enumerations: Vec<u32>,
+    /// Ids of the functions whose name starts as [`FUNCTIONS`] does.
+    functions: HashMap<&'b [u8], u32>,
+    /// Ids of the types of tracepoints whose name starts as [`TRACEPOINTS`] does.
+    tracepoints: HashMap<&'b [u8], u32>,
 }
+
+/// How the names of functions start that can be looked up: those of `io_uring`.
+const FUNCTIONS: &[u8] = b"io_";
+/// How the names of the types start that tell of tracepoints, as far as they can be looked up.
+const TRACEPOINTS: &[u8] = b"btf_trace_io_uring_";
 
 /// A type's fixed part.
 #[derive(Clone, Copy)]
@@ -106,6 +116,8 @@ impl<'b> Btf<'b> {
             starts: Vec::with_capacity(types.len() / 40),
             structures: HashMap::new(),
             enumerations: Vec::new(),
+            functions: HashMap::new(),
+            tracepoints: HashMap::new(),
         };
         let mut next = 0;
         while next < types.len() {
@@ -121,6 +133,12 @@ impl<'b> Btf<'b> {
                         .push(id);
                 }
                 KIND_ENUM => btf.enumerations.push(id),
+                KIND_FUNC if btf.strings_from(this.name).starts_with(FUNCTIONS) => {
+                    btf.functions.insert(btf.string(this.name), id);
+                }
+                KIND_TYPEDEF if btf.strings_from(this.name).starts_with(TRACEPOINTS) => {
+                    btf.tracepoints.insert(btf.string(this.name), id);
+                }
                 _ => {}
             }
             next = this.rest + this.rest_len();
@@ -223,8 +241,27 @@ impl<'b> Btf<'b> {
         })
     }
 
+    /// The id of a function of `io_uring`, to attach a program to it.
+    pub fn function(&self, name: &str) -> Option<u32> {
+        self.functions.get(name.as_bytes()).copied()
+    }
+
+    /// How many arguments a tracepoint of `io_uring` has; `None` if there is no such tracepoint.
+    pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
+        let name = format!("btf_trace_{name}");
+        let id = self.tracepoints.get(name.as_bytes())?;
+        // A typedef of a pointer to a function whose first argument is not the tracepoint's.
+        let pointer = self.by_id(self.by_id(*id)?.size_or_id)?;
+        let function = self.by_id(pointer.size_or_id)?;
+        (function.kind() == KIND_FUNC_PROTO).then(|| function.count().checked_sub(1))?
+    }
+
+    fn strings_from(&self, offset: u32) -> &'b [u8] {
+        self.strings.get(offset as usize..).unwrap_or_default()
+    }
+
     fn string(&self, offset: u32) -> &'b [u8] {
-        let rest = self.strings.get(offset as usize..).unwrap_or_default();
+        let rest = self.strings_from(offset);
         &rest[..memchr::memchr(0, rest).unwrap_or(rest.len())]
     }
 }

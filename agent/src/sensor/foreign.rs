@@ -4,65 +4,64 @@ use std::fs;
 use std::path::Path;
 
 use agent_ebpf::{
-    FOREIGN_PROGRAMS, FOREIGN_SOCKET, FOREIGN_SOCKETCALL, FOREIGN_X32, ForeignCall, names,
+    FOREIGN_IPC, FOREIGN_IPCS, FOREIGN_PROGRAMS, FOREIGN_SOCKET, FOREIGN_SOCKETCALL, FOREIGN_X32,
+    ForeignCall, IN_MEMORY, REARRANGED, names,
 };
 use aya::Ebpf;
-use aya::maps::{Array, MapData, ProgramArray};
-use aya::programs::RawTracePoint;
+use aya::maps::Array;
 
+use super::called::CalledPrograms;
 use super::{SensorError, Wanted};
 use crate::event::EventType;
 use crate::event::table::SeenBy;
-use crate::event::table::foreign::{I386, SOCKETCALL, SOCKETCALLS, X32};
+use crate::event::table::foreign::{
+    Arguments, ForeignNumber, I386, IPC, IPC_CALLS, SAME_NUMBERS, SOCKETCALL, SOCKETCALLS, X32,
+    i386_arguments, ipc_arguments, socketcall_arguments,
+};
 
-/// Whether this kernel runs 32-bit calls. The switch of their vDSO is there if it was built for them
-/// (`CONFIG_IA32_EMULATION`); the command line can forbid them since 6.7.
-pub fn runs_32_bit_calls() -> bool {
-    let is_forbidden = |line: &str| {
-        line.split_ascii_whitespace().any(|word| {
-            word.strip_prefix("ia32_emulation=")
-                .is_some_and(|value| matches!(value, "0" | "off" | "n" | "N" | "false"))
-        })
-    };
-    Path::new("/proc/sys/abi/vsyscall32").exists()
-        && !fs::read_to_string("/proc/cmdline").is_ok_and(|line| is_forbidden(&line))
+/// Whether this kernel runs calls by another ABI.
+///
+/// For 32-bit ones, the switch of their vDSO is there if it was built for them (`CONFIG_IA32_EMULATION`), and
+/// the command line can turn them off or on since 6.7. For x32 a kernel tells only where a switch was patched in, as
+/// by Debian.
+pub fn runs_other_abis() -> bool {
+    let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let x32 = fs::read_to_string("/sys/module/syscall/parameters/x32");
+    (Path::new("/proc/sys/abi/vsyscall32").exists() && !forbids_32_bit(&command_line))
+        || x32.is_ok_and(|switch| switch.trim_end() == "Y")
 }
 
-/// Loads the programs that the wanted calls need and fills the tables by which they are called; returns that
-/// of the programs, which has to be kept.
+/// Whether a kernel's command line turns 32-bit calls off: the last word about it counts.
+fn forbids_32_bit(command_line: &str) -> bool {
+    let last = command_line
+        .split_ascii_whitespace()
+        // What follows is for the first program.
+        .take_while(|word| *word != "--")
+        .filter_map(|word| word.strip_prefix("ia32_emulation="))
+        .last();
+    // As the kernel's kstrtobool() reads it.
+    last.is_some_and(|value| {
+        let value = value.to_ascii_lowercase();
+        value.starts_with(['n', 'f', '0']) || value.starts_with("of")
+    })
+}
+
+/// Loads the programs that the wanted calls need and fills the tables by which they are called.
 pub(super) fn set(
     programs: &mut Ebpf,
+    called: &mut CalledPrograms,
     wanted: &Wanted,
-) -> Result<ProgramArray<MapData>, SensorError> {
+) -> Result<(), SensorError> {
     let calls = calls(wanted);
     let mut needed: Vec<u8> = calls.iter().map(|(_, call)| call.program).collect();
-    needed.retain(|program| *program != FOREIGN_SOCKETCALL);
+    needed.retain(|program| usize::from(*program) <= FOREIGN_PROGRAMS.len());
     needed.sort_unstable();
     needed.dedup();
     let failed = |map| move |source| SensorError::Map { map, source };
-    let mut table: ProgramArray<_> = programs
-        .take_map(names::PROGRAMS)
-        .ok_or(SensorError::Incomplete(names::PROGRAMS))?
-        .try_into()
-        .map_err(failed(names::PROGRAMS))?;
     for number in needed {
-        let index = usize::from(number) - 1;
-        let name = FOREIGN_PROGRAMS[index];
-        let refused = |source| SensorError::Refused {
-            program: name,
-            source,
-        };
-        let program: &mut RawTracePoint = programs
-            .program_mut(name)
-            .ok_or(SensorError::Incomplete(name))?
-            .try_into()
-            .map_err(refused)?;
-        program.load().map_err(refused)?;
-        super::tell_cost(name, program.info());
-        let descriptor = program.fd().map_err(refused)?;
-        table
-            .set(u32::from(number) - 1, descriptor, 0)
-            .map_err(failed(names::PROGRAMS))?;
+        let index = number - 1;
+        let name = FOREIGN_PROGRAMS[usize::from(index)];
+        called.load(programs, name, u32::from(index))?;
     }
     let map = programs
         .map_mut(names::FOREIGN)
@@ -73,7 +72,7 @@ pub(super) fn set(
             .set(place, ForeignBytes(call), 0)
             .map_err(failed(names::FOREIGN))?;
     }
-    Ok(table)
+    Ok(())
 }
 
 /// A [`ForeignCall`] as the value of a map.
@@ -86,37 +85,58 @@ unsafe impl aya::Pod for ForeignBytes {}
 
 /// Every foreign call that is wanted, with its place in the table.
 fn calls(wanted: &Wanted) -> Vec<(u32, ForeignCall)> {
-    let call = |number: libc::c_long| {
-        let number = u16::try_from(number).ok()?;
-        let program = program_of(wanted, EventType::from_syscall(u32::from(number))?)?;
+    let call = |number: u32, arguments: Arguments| {
+        let program = program_of(wanted, EventType::from_syscall(number)?)?;
         let index = FOREIGN_PROGRAMS.iter().position(|name| *name == program)?;
+        let (flags, sources) = match arguments {
+            Arguments::Same => (0, [0; 6]),
+            Arguments::Words(sources) => (REARRANGED, sources),
+            Arguments::InMemory => (IN_MEMORY, [0; 6]),
+        };
         Some(ForeignCall {
-            number,
+            number: u16::try_from(number).ok()?,
             program: u8::try_from(index + 1).ok()?,
-            reserved: 0,
+            flags,
+            sources,
+            reserved: [0; 2],
         })
     };
     let mut calls = Vec::new();
-    for (numbers, base) in [(I386, 0), (SOCKETCALLS, FOREIGN_SOCKET), (X32, FOREIGN_X32)] {
+    let mut add = |base: u32, numbers: &[ForeignNumber], arguments: fn(u32) -> Arguments| {
+        let before = calls.len();
         for (number, foreign) in numbers {
-            calls.extend(call(*number).map(|call| (base + foreign, call)));
+            let number = u32::try_from(*number).ok();
+            let found = number.and_then(|number| call(number, arguments(*foreign)));
+            calls.extend(found.map(|call| (base + foreign, call)));
         }
-    }
-    if calls.iter().any(|(place, _)| *place >= FOREIGN_SOCKET) {
-        let socketcall = ForeignCall {
-            number: 0,
-            program: FOREIGN_SOCKETCALL,
-            reserved: 0,
-        };
-        calls.push((SOCKETCALL, socketcall));
-    }
-    // The other calls of x32 have the numbers of the 64-bit ones.
-    let own = |number: u32| {
-        X32.iter()
-            .any(|(call, _)| libc::c_long::from(number) == *call)
+        calls.len() > before
     };
-    for number in (0..512_u32).filter(|number| !own(*number)) {
-        calls.extend(call(libc::c_long::from(number)).map(|call| (FOREIGN_X32 + number, call)));
+    add(0, I386, i386_arguments);
+    let same: Vec<ForeignNumber> = (SAME_NUMBERS..FOREIGN_X32)
+        .map(|number| (number.into(), number))
+        .collect();
+    add(0, &same, |_| Arguments::Same);
+    let has_socketcall = add(FOREIGN_SOCKET, SOCKETCALLS, socketcall_arguments);
+    let has_ipc = add(FOREIGN_IPCS, IPC_CALLS, ipc_arguments);
+    add(FOREIGN_X32, X32, |_| Arguments::Same);
+    // The other calls of x32 have the numbers of the 64-bit ones.
+    let own = |number: u32| X32.iter().any(|(call, _)| i64::from(number) == *call);
+    let others: Vec<ForeignNumber> = (0..512)
+        .filter(|number| !own(*number))
+        .map(|number| (number.into(), number))
+        .collect();
+    add(FOREIGN_X32, &others, |_| Arguments::Same);
+    for (is_there, place, program) in [
+        (has_socketcall, SOCKETCALL, FOREIGN_SOCKETCALL),
+        (has_ipc, IPC, FOREIGN_IPC),
+    ] {
+        if is_there {
+            let several = ForeignCall {
+                program,
+                ..ForeignCall::default()
+            };
+            calls.push((place, several));
+        }
     }
     calls
 }
@@ -188,6 +208,7 @@ mod tests {
             (FOREIGN_X32 + 517, Some(("foreign_descriptor", 45))),
             (FOREIGN_X32 + 45, None),
             (FOREIGN_X32 + 59, None),
+            (FOREIGN_SOCKET + 9, Some(("foreign_descriptor", 44))),
         ] {
             assert_eq!(at(&calls, place), expected, "{place}");
         }
@@ -196,6 +217,20 @@ mod tests {
             .find(|(place, _)| *place == SOCKETCALL)
             .unwrap();
         assert_eq!(socketcall.1.program, FOREIGN_SOCKETCALL);
+    }
+
+    #[test]
+    fn the_last_word_of_the_command_line_counts() {
+        for (line, expected) in [
+            ("quiet", false),
+            ("ia32_emulation=0", true),
+            ("ia32_emulation=0 ia32_emulation=1", false),
+            ("ia32_emulation=on ia32_emulation=Off quiet", true),
+            ("ia32_emulation=oN", false),
+            ("quiet -- ia32_emulation=false", false),
+        ] {
+            assert_eq!(forbids_32_bit(line), expected, "{line}");
+        }
     }
 
     #[test]

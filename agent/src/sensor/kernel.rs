@@ -9,6 +9,7 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::btf::{Btf, BtfError};
+use super::io_uring::{self, IoUringTracepoints};
 
 /// The oldest kernel: the BPF ring buffer came with it.
 const OLDEST: (u32, u32) = (5, 8);
@@ -59,6 +60,17 @@ pub enum KernelError {
     FileLayout,
 }
 
+/// Whether operations of `io_uring` can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IoUring {
+    /// The kernel was built without it.
+    NotBuilt,
+    /// Its structures are those of Linux 6.0 and newer.
+    Known,
+    /// They are others.
+    Unknown,
+}
+
 /// What the programs have to know of the kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {
@@ -78,6 +90,15 @@ pub struct Kernel {
     pub has_current_task_btf: bool,
     /// Whether it has the helper `bpf_task_pt_regs` (5.15+, and older ones that got it later).
     pub has_task_pt_regs: bool,
+    /// Whether operations of `io_uring` can be seen.
+    pub io_uring: IoUring,
+    /// The functions of `io_uring` that programs can be attached to, and their numbers in the BTF.
+    pub functions: Vec<(&'static str, u32)>,
+    /// The tracepoint of a request's submission to `io_uring`, and how many arguments that and the one of its
+    /// completion have.
+    pub io_uring_tracepoints: Option<IoUringTracepoints>,
+    /// Whether it has the helper `bpf_loop` (5.17+).
+    pub has_loop: bool,
     /// Index of the v1 controller whose cgroups stand for a task that has none in v2.
     pub cgroup_v1_subsystem: u32,
 }
@@ -108,6 +129,7 @@ impl Kernel {
 
     fn from_btf(version: (u32, u32), btf: &Btf<'_>) -> Result<Self, KernelError> {
         let mut values = [ABSENT; Offsets::COUNT];
+        let mut has_io_uring_members = true;
         for (value, member) in values.iter_mut().zip(Offsets::MEMBERS) {
             let found = member
                 .names
@@ -121,6 +143,7 @@ impl Kernel {
                         member: member.names[0],
                     });
                 }
+                (None, Need::IoUring) => has_io_uring_members = false,
                 (None, Need::Optional) => {
                     warn!(
                         structure = member.structure,
@@ -167,6 +190,16 @@ impl Kernel {
         Ok(Self {
             has_current_task_btf: has_helper("BPF_FUNC_get_current_task_btf"),
             has_task_pt_regs: has_helper("BPF_FUNC_task_pt_regs"),
+            io_uring: match btf.size_of("io_kiocb") {
+                None => IoUring::NotBuilt,
+                Some(_) if has_io_uring_members => IoUring::Known,
+                Some(_) => IoUring::Unknown,
+            },
+            io_uring_tracepoints: IoUringTracepoints::find(btf),
+            functions: io_uring::names()
+                .filter_map(|name| Some((name, btf.function(name)?)))
+                .collect(),
+            has_loop: has_helper("BPF_FUNC_loop"),
             version,
             offsets,
             file_span,

@@ -2,7 +2,9 @@
 //! reads what they record.
 
 mod btf;
+mod called;
 mod foreign;
+mod io_uring;
 mod kernel;
 mod merge;
 mod own_process;
@@ -15,16 +17,17 @@ use std::io;
 use std::sync::Arc;
 
 use agent_ebpf::{
-    Capture, DROP_COUNTERS, DROP_MESSAGES, DROP_SCRATCH_BUSY, MAX_DATA, RecordKind, Settings, names,
+    Capture, DROP_COUNTERS, DROP_MESSAGES, DROP_OPERATIONS, DROP_SCRATCH_BUSY, MAX_DATA,
+    RecordKind, Settings, names,
 };
-use aya::maps::{Array, MapData, PerCpuArray, ProgramArray};
+use aya::maps::{Array, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, RawTracePoint, TracePoint};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use thiserror::Error;
 use tracing::{debug, info};
 
 pub use btf::{Btf, BtfError};
-pub use foreign::runs_32_bit_calls;
+pub use foreign::runs_other_abis;
 pub use kernel::{Kernel, KernelError};
 pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
@@ -32,11 +35,17 @@ pub use probe::{Hook, Probe, Wanted};
 pub use ring::{Reader, RingUsage, StopHandle, Wake, WakeHandle};
 pub use tracefs::TracefsError;
 
+use called::CalledPrograms;
+
 use crate::event::Pid;
 use crate::heap;
 
 /// The programs, built for the BPF target by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf"));
+
+/// The programs for kernels without `bpf_loop`.
+static BOUNDED_OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf-bounded"));
 
 /// Why the sensor could not start.
 #[derive(Debug, Error)]
@@ -53,6 +62,12 @@ pub enum SensorError {
     /// The object could not be loaded.
     #[error("cannot load the eBPF programs: {}", chain(.0))]
     Load(#[source] EbpfError),
+    /// The tracepoints of `io_uring` are others than those known.
+    #[error("this kernel has other tracepoints for io_uring than Linux 6.0 and newer")]
+    IoUringTracepoints,
+    /// The functions of the kernel could not be described to the loader.
+    #[error("cannot describe the kernel's functions to the loader: {0}")]
+    FunctionTypes(#[source] aya::BtfError),
     /// The kernel refused a program.
     #[error("the kernel refuses the eBPF program {program}: {}", chain(.source))]
     Refused {
@@ -122,8 +137,7 @@ pub struct Options {
 pub struct Sensor {
     /// Holds the links: programs are detached when it is dropped.
     _programs: Ebpf,
-    /// The kernel clears a table of programs when nobody has it open any more.
-    _foreign: Option<ProgramArray<MapData>>,
+    _called: CalledPrograms,
     /// What was attached.
     attached: Vec<Probe>,
     drops: DropCounters,
@@ -155,9 +169,11 @@ impl KernelDrops {
         });
         let busy = self.counters[DROP_SCRATCH_BUSY as usize];
         let messages = self.counters[DROP_MESSAGES as usize];
+        let operations = self.counters[DROP_OPERATIONS as usize];
         full.chain([
             ("scratch_busy".to_owned(), busy),
             ("messages_beyond_the_eighth".to_owned(), messages),
+            ("io_uring_operations_forgotten".to_owned(), operations),
         ])
     }
 }
@@ -167,10 +183,14 @@ impl Sensor {
     pub fn start(options: &Options) -> Result<(Self, Reader), SensorError> {
         privilege::check()?;
         let kernel = Kernel::detect()?;
-        let settings = settings(&kernel, options);
+        let mut settings = settings(&kernel, options)?;
         let mut probes = options.wanted.probes();
         tracefs::retain_existing(&mut probes)?;
-        match Self::load(&kernel, settings, options, probes.clone()) {
+        let has_loop = kernel.has_loop && !options.oldest_ways;
+        let object = if has_loop { OBJECT } else { BOUNDED_OBJECT };
+        io_uring::retain_possible(&kernel, has_loop, &mut probes);
+        [settings.operations_low, settings.operations_high] = io_uring::operations(&probes);
+        match Self::load(&kernel, object, settings, options, probes.clone()) {
             // Kernels differ in which pointers they let a program follow. What the helper reads
             // is the same, only slower.
             Err(SensorError::Refused { program, source }) if settings.direct_loads == 1 => {
@@ -179,8 +199,10 @@ impl Sensor {
                     "the kernel refuses direct loads; reading through a helper instead"
                 );
                 debug!(%source, "refused");
+                io_uring::retain_possible(&kernel, false, &mut probes);
                 Self::load(
                     &kernel,
+                    BOUNDED_OBJECT,
                     Settings {
                         direct_loads: 0,
                         has_task_pt_regs: 0,
@@ -196,18 +218,25 @@ impl Sensor {
 
     fn load(
         kernel: &Kernel,
+        object: &[u8],
         settings: Settings,
         options: &Options,
-        probes: Vec<Probe>,
+        mut probes: Vec<Probe>,
     ) -> Result<(Self, Reader), SensorError> {
         debug!(
             direct_loads = settings.direct_loads,
             has_task_pt_regs = settings.has_task_pt_regs,
+            has_loop = std::ptr::eq(object, OBJECT),
             "loading the programs"
         );
         let offsets = kernel.offsets.to_array();
+        let (operations, shared_buffers) = if probes.iter().any(io_uring::is_function) {
+            (io_uring::OPERATIONS, agent_ebpf::SHARED_BUFFERS)
+        } else {
+            (1, 0)
+        };
+        let buffers = settings.cpus + shared_buffers;
         let settings = settings.to_array();
-        let cpus = aya::util::nr_cpus().map_err(|(_, source)| SensorError::Reader(source))?;
         let mut programs = EbpfLoader::new()
             // No program relocates against BTF, and none is BTF-typed: no need to parse it again.
             .btf(None)
@@ -215,8 +244,9 @@ impl Sensor {
             .override_global(names::SETTINGS, &settings[..], true)
             .map_max_entries(names::PROCESS_RING, options.process_ring_bytes)
             .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
-            .map_max_entries(names::SCRATCH, u32::try_from(cpus).unwrap_or(u32::MAX))
-            .load(OBJECT)
+            .map_max_entries(names::SCRATCH, buffers)
+            .map_max_entries(names::OPERATIONS, operations)
+            .load(object)
             .map_err(SensorError::Load)?;
         // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
         // ready, since the rings are mapped next.
@@ -244,16 +274,19 @@ impl Sensor {
                         tell_cost(probe.program, program.info());
                     }
                 }
+                Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
             }
         }
+        let mut called = CalledPrograms::take(&mut programs)?;
+        io_uring::load(&mut programs, &mut called, kernel, &mut probes)?;
+        // It described the kernel's functions to the loader.
+        heap::give_back();
         let reader = Reader::new(&mut programs, options)?;
         set_captures(&mut programs, &options.wanted)?;
         let has_foreign = probes.iter().any(|probe| probe.program == names::SYS_EXIT);
-        let foreign = if has_foreign {
-            Some(foreign::set(&mut programs, &options.wanted)?)
-        } else {
-            None
-        };
+        if has_foreign {
+            foreign::set(&mut programs, &mut called, &options.wanted)?;
+        }
         // The process events come first, so that nothing done by an unknown process is seen.
         for probe in &probes {
             let program = programs
@@ -274,8 +307,10 @@ impl Sensor {
                         .attach("syscalls", &format!("sys_exit_{name}"))
                         .map_err(failed)?;
                 }
+                Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
             }
         }
+        io_uring::attach(&mut programs, &probes)?;
         let drops = programs
             .take_map(names::DROPS)
             .ok_or(SensorError::Incomplete(names::DROPS))
@@ -288,7 +323,7 @@ impl Sensor {
         Ok((
             Self {
                 _programs: programs,
-                _foreign: foreign,
+                _called: called,
                 attached: probes,
                 drops: DropCounters(Arc::new(drops)),
             },
@@ -358,10 +393,11 @@ struct CaptureBytes(Capture);
 // SAFETY: a capture is made of bytes, without padding.
 unsafe impl aya::Pod for CaptureBytes {}
 
-fn settings(kernel: &Kernel, options: &Options) -> Settings {
+fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError> {
+    let cpus = aya::util::nr_cpus().map_err(|(_, source)| SensorError::Reader(source))?;
     let direct = !options.oldest_ways && kernel.has_current_task_btf;
     let registers = direct && kernel.has_task_pt_regs;
-    Settings {
+    Ok(Settings {
         agent_pid: options.leave_out.map_or(0, |pid| pid.0),
         direct_loads: u32::from(direct),
         has_task_pt_regs: u32::from(registers),
@@ -384,7 +420,15 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         syscall_creat: syscall_number(libc::SYS_creat),
         syscall_openat2: syscall_number(libc::SYS_openat2),
         data_bytes: options.data_bytes.min(MAX_DATA - 1),
-    }
+        operations_low: 0,
+        operations_high: 0,
+        completion_is_entry: u32::from(
+            kernel
+                .io_uring_tracepoints
+                .is_some_and(|tracepoints| tracepoints.completion_is_entry),
+        ),
+        cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+    })
 }
 
 fn syscall_number(number: libc::c_long) -> u32 {

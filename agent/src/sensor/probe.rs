@@ -4,6 +4,7 @@ use std::fmt;
 
 use agent_ebpf::{Capture, OPEN_FAILED, OPEN_READ, OPEN_WRITE, RECORD_FAILURE, RECORD_SUCCESS};
 
+use super::io_uring;
 use crate::event::table::{EventDefinition, SeenBy};
 use crate::event::{EventSet, EventType};
 
@@ -24,6 +25,10 @@ pub enum Hook {
     /// The exit of one system call: costs every system call of the machine some 70 ns, and this
     /// one what its program does.
     SyscallExit(&'static str),
+    /// The entry of a function of the kernel.
+    FunctionEntry(&'static str),
+    /// The exit of a function of the kernel.
+    FunctionExit(&'static str),
 }
 
 impl fmt::Display for Probe {
@@ -31,6 +36,8 @@ impl fmt::Display for Probe {
         match self.hook {
             Hook::RawTracepoint(name) => write!(formatter, "raw_tracepoint {name}"),
             Hook::SyscallExit(name) => write!(formatter, "tracepoint syscalls/sys_exit_{name}"),
+            Hook::FunctionEntry(name) => write!(formatter, "fentry {name}"),
+            Hook::FunctionExit(name) => write!(formatter, "fexit {name}"),
         }
     }
 }
@@ -74,6 +81,8 @@ pub struct Wanted {
     pub open_write: bool,
     /// Whether calls by other ABIs than that of 64-bit programs are recorded.
     pub other_abis: bool,
+    /// Whether operations of `io_uring` are recorded.
+    pub io_uring: bool,
     /// Whether some rule or output asks for the working directory.
     pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
@@ -108,6 +117,15 @@ impl Wanted {
                 probes.push(exit("sys_exit_chdir", call));
             }
         }
+        for event in self.events.iter() {
+            if let Some(EventDefinition {
+                seen_by: SeenBy::Tracepoints(names, _),
+                ..
+            }) = event.definition()
+            {
+                probes.extend(names.iter().copied().map(raw));
+            }
+        }
         for (_, definition) in self.captured() {
             probes.push(exit(definition.program().name(), definition.tracepoint));
         }
@@ -117,6 +135,9 @@ impl Wanted {
                 .any(|probe| matches!(probe.hook, Hook::SyscallExit(_)))
         {
             probes.push(raw(agent_ebpf::names::SYS_EXIT));
+        }
+        if self.io_uring {
+            probes.extend(io_uring::probes(|event| self.events.contains(event)));
         }
         probes
     }

@@ -1,5 +1,6 @@
 //! Makes system calls as 32-bit programs do, by `int 0x80`: `open PATH`, `unlink PATH`, `execve PATH`, and `connect` or
-//! `socketcall` with an IPv4 ADDRESS:PORT. Prints the result.
+//! `socketcall` with an IPv4 ADDRESS:PORT; or any by `NUMBER ARGUMENTS`, six numbers apart by commas, of which
+//! `*NUMBER/NUMBER...` stands for the address of these words and `@PATH` for that of a path. Prints the result.
 
 #![expect(
     clippy::expect_used,
@@ -33,36 +34,65 @@ fn low(bytes: &[u8]) -> u32 {
 
 /// A system call by its i386 number.
 fn call(number: u32, first: u32, second: u32, third: u32) -> i32 {
+    call_with(number, [first, second, third, 0, 0, 0])
+}
+
+/// The same with all arguments there can be.
+fn call_with(number: u32, arguments: [u32; 6]) -> i32 {
+    let words = arguments.map(u64::from);
     let result: u64;
-    // SAFETY: the arguments are what the calls below expect. rbx is the compiler's own, hence the exchange.
+    // SAFETY: the arguments are what the calls expect. rbx and rbp are the compiler's own, hence the stack; the
+    // words stay where they are as r8 does not change before they are read.
     unsafe {
         asm!(
-            "xchg rbx, {first}",
+            "push rbx",
+            "push rbp",
+            "mov rbx, [r8]",
+            "mov rcx, [r8 + 8]",
+            "mov rdx, [r8 + 16]",
+            "mov rsi, [r8 + 24]",
+            "mov rdi, [r8 + 32]",
+            "mov rbp, [r8 + 40]",
             "int 0x80",
-            "xchg rbx, {first}",
-            first = inout(reg) u64::from(first) => _,
+            "pop rbp",
+            "pop rbx",
             inlateout("rax") u64::from(number) => result,
-            in("rcx") u64::from(second),
-            in("rdx") u64::from(third),
-            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
+            in("r8") words.as_ptr(),
+            out("rcx") _, out("rdx") _, out("rsi") _, out("rdi") _,
+            lateout("r9") _, lateout("r10") _, lateout("r11") _,
         );
     }
     let narrow = u32::try_from(result & 0xffff_ffff).expect("it is masked");
     narrow.cast_signed()
 }
 
+/// An argument as it is written on the command line.
+fn argument(text: &str) -> u32 {
+    if let Some(path) = text.strip_prefix('@') {
+        return low(format!("{path}\0").as_bytes());
+    }
+    if let Some(words) = text.strip_prefix('*') {
+        let words: Vec<u8> = words
+            .split('/')
+            .flat_map(|word| argument(word).to_ne_bytes())
+            .collect();
+        return low(&words);
+    }
+    text.parse().expect("a number")
+}
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let what = arguments.next().expect("what to do");
-    let argument = arguments.next().expect("with what");
-    let mut path = argument.clone().into_bytes();
+    let given = arguments.next().expect("with what");
+    let mut path = given.clone().into_bytes();
     path.push(0);
     let result = match &*what {
         "open" => call(5, low(&path), 0, 0),
         "unlink" => call(10, low(&path), 0, 0),
         "execve" => call(11, low(&path), 0, 0),
         "connect" | "socketcall" => {
-            let address: SocketAddrV4 = argument.parse().expect("ADDRESS:PORT");
+            let address: SocketAddrV4 = given.parse().expect("ADDRESS:PORT");
             let mut raw = vec![2, 0];
             raw.extend(address.port().to_be_bytes());
             raw.extend(address.ip().octets());
@@ -80,7 +110,13 @@ fn main() {
                 call(102, 3, low(&words), 0)
             }
         }
-        other => panic!("unknown: {other}"),
+        number => {
+            let mut words = [0; 6];
+            for (word, text) in words.iter_mut().zip(given.split(',')) {
+                *word = argument(text);
+            }
+            call_with(number.parse().expect("a call"), words)
+        }
     };
     println!("{result}");
 }

@@ -1,6 +1,7 @@
 //! Connects again and again while a second thread changes the address between two ports.
 //!
-//! Arguments: the two ports, of 127.0.0.1. Prints how often the second was what it was connected to.
+//! Arguments: the two ports, of 127.0.0.1. Prints for each call `1` if the second was what it
+//! was connected to, else `0`.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -10,6 +11,8 @@
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+
+use peregrine_tests::outcomes;
 
 /// `struct sockaddr_in` of 127.0.0.1 whose port changes at once.
 #[repr(C)]
@@ -40,7 +43,7 @@ fn main() {
                 }
             }
         });
-        let connected_to_second = (0..2_000).filter(|_| connect(&address) == ports[1]).count();
+        let connected_to_second = outcomes(2_000, || connect(&address) == ports[1]);
         done.store(true, Ordering::Relaxed);
         connected_to_second
     });

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::{Act, RUNS, Run};
 use crate::setup::debian_archive;
 use crate::tool;
 
@@ -16,6 +17,8 @@ pub(super) struct DebianKernel {
     suites: &'static [&'static str],
     /// Whether it is a failure if it cannot be had.
     pub(super) is_required: bool,
+    /// Whether operations of `io_uring` are seen on it: since 6.0.
+    shows_io_uring: bool,
 }
 
 /// What is tested: an old release's, whose archive may be gone one day, and the two that are in use.
@@ -24,16 +27,19 @@ pub(super) const KERNELS: &[DebianKernel] = &[
         series: "5.10",
         suites: &["bullseye"],
         is_required: false,
+        shows_io_uring: false,
     },
     DebianKernel {
         series: "6.1",
         suites: &["bookworm"],
         is_required: true,
+        shows_io_uring: true,
     },
     DebianKernel {
         series: "6.12",
         suites: &["trixie", "bookworm-backports"],
         is_required: true,
+        shows_io_uring: true,
     },
 ];
 
@@ -48,6 +54,13 @@ const PREFIX: &str = "linux-image-";
 const IMAGE: &str = "vmlinuz-";
 
 impl DebianKernel {
+    /// The runs that it can do.
+    pub(super) fn runs(&self) -> Vec<&'static Run> {
+        RUNS.iter()
+            .filter(|run| run.act != Act::IoUring || self.shows_io_uring)
+            .collect()
+    }
+
     /// The kernel's image, from `cache` or else from the archive.
     pub(super) fn fetch(&self, cache: &Path) -> Result<PathBuf> {
         let place = cache.join(self.series);

@@ -53,6 +53,25 @@ act() {
     /bin/rm -r /tmp/written /tmp/fifo /tmp/mounted
 }
 
+# What each rule of /tests/io_uring.yaml is about.
+act_io_uring() {
+    for file in written skipped slotted; do
+        echo watched > /tmp/$file
+    done
+    ring_operation symlinkat written /tmp/link
+    ring_operation openat /tmp/link
+    ring_operation async openat2 /tmp/link
+    ring_operation skip openat /tmp/skipped
+    ring_operation slot openat /tmp/slotted
+    ring_operation openat /tmp/missing
+    ring_operation mkdirat /tmp/made
+    ring_operation renameat /tmp/made /tmp/moved
+    ring_operation linkat /tmp/written /tmp/hard
+    ring_operation in /tmp unlinkat hard
+    ring_operation in /tmp async unlinkat hard
+    ring_operation connect 127.0.0.1:4000
+}
+
 # Waits up to 120 seconds for a line of the agent's log.
 wait_for_ready() {
     waited=0
@@ -72,7 +91,8 @@ while IFS='|' read -r name rules options act <&3; do
     agent=$!
     wait_for_ready $agent
     if [ -n "$act" ]; then
-        act > /tmp/said 2>&1
+        $act > /tmp/said 2>&1
+        sed 's/^/said: /' /tmp/said
         sleep 1
     fi
     # It delivers what it has and ends.

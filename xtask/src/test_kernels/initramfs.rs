@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{ACTED, EVERY_EVENT, RUNS};
+use super::{ACTED, EVERY_EVENT, IO_URING, Run};
 use crate::tool;
 
 /// The machine's first process.
@@ -22,16 +22,28 @@ const PROGRAM: u32 = 0o100_755;
 /// Where the machine wants its file systems.
 const MOUNT_POINTS: [&str; 5] = ["dev", "proc", "sys", "tmp", "etc"];
 
+/// What is built for the machine.
+pub(super) struct Programs {
+    pub(super) agent: PathBuf,
+    /// The tests' program that does things through `io_uring`.
+    pub(super) ring_operation: PathBuf,
+}
+
 /// Writes the archive to `place`.
-pub(super) fn build(agent: &Path, place: &Path) -> Result<()> {
+pub(super) fn build(programs: &Programs, runs: &[&Run], place: &Path) -> Result<()> {
     let mut files = BTreeMap::new();
     let mut add = |path: &str, bytes: Vec<u8>| files.insert(path.to_owned(), bytes);
     add("init", INIT.into());
-    add("runs", runs().into());
+    add("runs", lines_of(runs).into());
     add("tests/acted.yaml", ACTED.into());
+    add("tests/io_uring.yaml", IO_URING.into());
     add("tests/every_event.yaml", EVERY_EVENT.into());
     let busybox = find_in_path("busybox")?;
-    for (name, program) in [("bin/peregrine", agent), ("bin/busybox", &busybox)] {
+    for (name, program) in [
+        ("bin/peregrine", &programs.agent),
+        ("bin/ring_operation", &programs.ring_operation),
+        ("bin/busybox", &busybox),
+    ] {
         add(name, read(program)?);
         for library in libraries(program)? {
             let bytes = read(&library)?;
@@ -53,10 +65,10 @@ pub(super) fn build(agent: &Path, place: &Path) -> Result<()> {
 }
 
 /// The runs as `init.sh` reads them: a line each, with name, rules and options between bars.
-fn runs() -> String {
+fn lines_of(runs: &[&Run]) -> String {
     let mut lines = String::new();
-    for run in RUNS {
-        let act = if run.is_acted { "act" } else { "" };
+    for run in runs {
+        let act = run.act.function();
         let options = if run.is_oldest {
             "-o sensor.oldest_ways=true"
         } else {

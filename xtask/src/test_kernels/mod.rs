@@ -30,12 +30,46 @@ struct Run {
     rules: &'static str,
     /// Whether the agent is to read the kernel as on 5.8, whatever the kernel has.
     is_oldest: bool,
-    /// Whether every rule has to fire; else the agent only has to be ready.
-    is_acted: bool,
+    /// What is done, so that every rule has to fire.
+    act: Act,
+}
+
+/// What a machine does while the agent runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    /// Nothing: the agent only has to be ready.
+    Nothing,
+    /// What the rules of [`ACTED`] are about.
+    Calls,
+    /// What the rules of [`IO_URING`] are about.
+    IoUring,
+}
+
+impl Act {
+    /// The function of `init.sh`.
+    fn function(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Calls => "act",
+            Self::IoUring => "act_io_uring",
+        }
+    }
+
+    /// The rules that have to fire.
+    fn expected(self) -> Vec<String> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Calls => console::rules_in(ACTED),
+            Self::IoUring => console::rules_in(IO_URING),
+        }
+    }
 }
 
 /// The rules of which each is fired by a line of `init.sh`.
 const ACTED: &str = include_str!("acted.yaml");
+
+/// The same for `io_uring`.
+const IO_URING: &str = include_str!("io_uring.yaml");
 
 /// A rule that no event can be excluded for, so that every program is loaded and attached.
 const EVERY_EVENT: &str = include_str!("every_event.yaml");
@@ -46,37 +80,43 @@ const RUNS: &[Run] = &[
         name: "acted",
         rules: "/tests/acted.yaml",
         is_oldest: false,
-        is_acted: true,
+        act: Act::Calls,
     },
     Run {
         name: "acted, oldest ways",
         rules: "/tests/acted.yaml",
         is_oldest: true,
-        is_acted: true,
+        act: Act::Calls,
+    },
+    Run {
+        name: "io_uring",
+        rules: "/tests/io_uring.yaml",
+        is_oldest: false,
+        act: Act::IoUring,
     },
     Run {
         name: "default rules",
         rules: "/rules",
         is_oldest: false,
-        is_acted: false,
+        act: Act::Nothing,
     },
     Run {
         name: "default rules, oldest ways",
         rules: "/rules",
         is_oldest: true,
-        is_acted: false,
+        act: Act::Nothing,
     },
     Run {
         name: "every event",
         rules: "/tests/every_event.yaml",
         is_oldest: false,
-        is_acted: false,
+        act: Act::Nothing,
     },
     Run {
         name: "every event, oldest ways",
         rules: "/tests/every_event.yaml",
         is_oldest: true,
-        is_acted: false,
+        act: Act::Nothing,
     },
 ];
 
@@ -97,10 +137,12 @@ pub(crate) fn run(series: &[String], debug: bool) -> Result<()> {
         );
     }
     setup::run(setup::Scope::Machines)?;
-    let agent = build::run(!debug)?;
+    let programs = initramfs::Programs {
+        agent: build::run(!debug)?,
+        ring_operation: build::trigger("ring_operation")?,
+    };
     let cache = tool::workspace().join("target/kernels");
     let initramfs = cache.join("initramfs.cpio");
-    let expected = console::rules_in(ACTED);
 
     let mut acceleration = Acceleration::detect();
     let mut failed = Vec::new();
@@ -109,14 +151,14 @@ pub(crate) fn run(series: &[String], debug: bool) -> Result<()> {
             continue;
         }
         let outcome = kernel.fetch(&cache).and_then(|image| {
-            initramfs::build(&agent, &initramfs)?;
+            initramfs::build(&programs, &kernel.runs(), &initramfs)?;
             let console = cache.join(format!("{}.console", kernel.series));
             boot(&image, &initramfs, &console, &mut acceleration)
         });
         match outcome {
             Ok(transcript) => {
                 tool::say(&format!("Linux {}:", transcript.release));
-                if !report::say(&transcript, &expected) {
+                if !report::say(&transcript, &kernel.runs()) {
                     failed.push(kernel.series);
                 }
             }

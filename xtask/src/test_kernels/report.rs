@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::console::{RunTranscript, Transcript};
-use super::{RUNS, Run};
+use super::{Act, RUNS, Run};
 use crate::tool;
 
 /// Instructions that the verifier may walk in one program, of the 1,000,000 (`BPF_COMPLEXITY_LIMIT_INSNS`)
@@ -11,17 +11,17 @@ use crate::tool;
 const MAX_VERIFIED: u64 = 500_000;
 
 /// Says it; whether all is well.
-pub(super) fn say(transcript: &Transcript, expected: &[String]) -> bool {
+pub(super) fn say(transcript: &Transcript, runs: &[&Run]) -> bool {
     let mut is_good = true;
-    for wanted in RUNS {
+    for wanted in runs {
         let run = transcript.runs.iter().find(|run| run.name == wanted.name);
-        match problem(wanted, run, expected) {
+        match problem(wanted, run, &wanted.act.expected()) {
             None => {
                 let ready = run.and_then(|run| run.ready.as_deref()).unwrap_or_default();
-                let alerts = if wanted.is_acted {
-                    ", every rule fired"
-                } else {
+                let alerts = if wanted.act == Act::Nothing {
                     ""
+                } else {
+                    ", every rule fired"
                 };
                 tool::say(&format!("  {}: {ready}{alerts}", wanted.name));
             }
@@ -49,7 +49,7 @@ fn problem(wanted: &Run, run: Option<&RunTranscript>, expected: &[String]) -> Op
     if run.ready.is_none() {
         return Some("the agent was never ready".to_owned());
     }
-    if !wanted.is_acted {
+    if wanted.act == Act::Nothing {
         return None;
     }
     let missing: Vec<&str> = expected
@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn a_rule_that_did_not_fire_is_a_problem_of_the_runs_that_act() {
-        let acted = RUNS.iter().find(|run| run.is_acted).unwrap();
-        let loaded = RUNS.iter().find(|run| !run.is_acted).unwrap();
+        let acted = RUNS.iter().find(|run| run.act == Act::Calls).unwrap();
+        let loaded = RUNS.iter().find(|run| run.act == Act::Nothing).unwrap();
         let expected = ["exec".to_owned(), "open".to_owned()];
         let said = transcript(&[
             "machine: run any",

@@ -35,6 +35,7 @@ pub(super) fn follow(args: &Args) -> Result<ExitCode, EventsError> {
     let selection = Selection {
         filter: args.filter.as_deref(),
         output: args.output.as_deref().unwrap_or(row::OUTPUT),
+        failed_exec: config.sensor.failed_exec,
     };
     let program = Arc::new(selection.compile(files)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -29,6 +29,8 @@ pub(super) struct Selection<'a> {
     pub(super) filter: Option<&'a str>,
     /// What is printed of each event.
     pub(super) output: &'a str,
+    /// Failed execs are shown also if the condition does not ask about the result.
+    pub(super) failed_exec: bool,
 }
 
 /// The command line asks for what cannot be.
@@ -97,6 +99,7 @@ impl Selection<'_> {
             .collect();
         let options = CompileOptions {
             matching: Matching::All,
+            failed_exec: self.failed_exec,
             ..CompileOptions::default()
         };
         Ok(Program::compile(&ours, options))
@@ -141,6 +144,7 @@ mod tests {
         let selection = Selection {
             filter: Some(filter),
             output: "%evt.type",
+            failed_exec: false,
         };
         selection.compile(vec![RuleFile {
             name: "macros.yaml".to_owned(),
@@ -175,6 +179,7 @@ mod tests {
         let selection = Selection {
             filter: None,
             output: "%evt.type",
+            failed_exec: false,
         };
         let program = selection.compile(Vec::new()).unwrap();
         let wanted = DEFAULT_CONDITION
@@ -219,6 +224,7 @@ mod tests {
         let selection = Selection {
             filter: None,
             output: "%proc.nam",
+            failed_exec: false,
         };
         let error = selection.compile(Vec::new()).unwrap_err();
         assert!(error.to_string().starts_with("--output: "), "{error}");

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use crate::cli::wanted::wanted_by;
+use crate::escape::OneLine;
 use crate::event::{EventSet, EventType};
 use crate::rules::{CompileOptions, Matching, Program, Rule, RuleSet, field_text};
 use crate::sensor::{Probe, Wanted};
@@ -190,7 +191,13 @@ pub(super) fn describe_text(rule: &Rule) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let mut text = format!("{}{state}\n  {}\n", rule.name, rule.description.trim());
+    // On one line, so that it cannot look like one of those below.
+    let about: Vec<&str> = rule.description.split_whitespace().collect();
+    let mut text = format!(
+        "{}{state}\n  {}\n",
+        OneLine(&rule.name),
+        OneLine(&about.join(" "))
+    );
     for (title, value) in [
         ("priority", rule.priority.name().to_owned()),
         ("tags", super::tags(rule).join(", ")),
@@ -203,7 +210,7 @@ pub(super) fn describe_text(rule: &Rule) -> String {
         ("condition", description.condition.clone()),
     ] {
         let title = format!("{title}:");
-        let _infallible = writeln!(text, "  {title:<10} {value}");
+        let _infallible = writeln!(text, "  {title:<10} {}", OneLine(&value));
     }
     text.push_str("  traced:\n");
     for traced in &description.traced {

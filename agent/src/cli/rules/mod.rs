@@ -1,19 +1,22 @@
 //! `peregrine rules`
 
 mod describe;
+mod directory;
 mod test;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use describe::{describe_json, describe_text};
+use directory::yaml_files;
 use serde_json::{Value as Json, json};
 
 use super::run::RunError;
 use super::{CliError, print};
 use crate::config::{Config, ConfigError};
+use crate::escape::OneLine;
 use crate::rules::{LoadReport, Rule, RuleSet, RuleSource, load, load_with};
 
 /// Arguments of `rules`.
@@ -93,9 +96,22 @@ pub fn rules(args: &Args) -> Result<ExitCode, CliError> {
 
 fn sources(paths: &[PathBuf]) -> Result<Vec<RuleSource>, CliError> {
     let config = Config::load(None, &[]).map_err(|error| CliError::Run(error.into()))?;
-    let files = config
-        .rule_files(paths)
-        .map_err(|error| CliError::Run(error.into()))?;
+    let read = |paths: &[PathBuf]| {
+        config
+            .rule_files(paths)
+            .map_err(|error| CliError::Run(error.into()))
+    };
+    let mut files = Vec::new();
+    if paths.is_empty() {
+        files = read(&[])?;
+    }
+    for path in paths {
+        let found = read(std::slice::from_ref(path))?;
+        if found.is_empty() {
+            return Err(CliError::NoRuleFile { path: path.clone() });
+        }
+        files.extend(found);
+    }
     let source = |file: crate::config::RuleFile| RuleSource {
         name: file.name,
         text: file.text,
@@ -106,17 +122,30 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<RuleSource>, CliError> {
 /// Loads files; one that cannot be read is a finding like any other, and none after it is looked at.
 fn load_checked(files: &[PathBuf]) -> Result<LoadReport, CliError> {
     let mut readable = Vec::new();
-    for file in files {
-        match sources(std::slice::from_ref(file)) {
-            Ok(sources) => readable.extend(sources),
-            Err(CliError::Run(RunError::Config(ConfigError::Read { path, source }))) => {
-                let mut report = load(&readable);
-                if report.errors().next().is_none() {
-                    report.add_unreadable(&path.display().to_string(), &source.to_string());
+    let unreadable = |readable: &[RuleSource], path: &Path, why: &str| {
+        let mut report = load(readable);
+        if report.errors().next().is_none() {
+            report.add_unreadable(&path.display().to_string(), why);
+        }
+        Ok(report)
+    };
+    for path in files {
+        let found = match yaml_files(path) {
+            Ok(found) => found,
+            Err(error) => return unreadable(&readable, path, &error.to_string()),
+        };
+        if found.is_empty() {
+            let why = "no rule file (*.yaml, *.yml) is in the directory";
+            return unreadable(&readable, path, why);
+        }
+        for path in found {
+            match sources(&[path]) {
+                Ok(sources) => readable.extend(sources),
+                Err(CliError::Run(RunError::Config(ConfigError::Read { path, source }))) => {
+                    return unreadable(&readable, &path, &source.to_string());
                 }
-                return Ok(report);
+                Err(other) => return Err(other),
             }
-            Err(other) => return Err(other),
         }
     }
     Ok(load(&readable))
@@ -152,7 +181,7 @@ fn check_text(report: &LoadReport) -> String {
             (false, true) => "Ok, with warnings",
             (false, false) => "Ok",
         };
-        let _infallible = writeln!(text, "{file}: {verdict}");
+        let _infallible = writeln!(text, "{}: {verdict}", OneLine(file));
     }
     for finding in &report.findings {
         let _infallible = writeln!(text, "{finding}");
@@ -207,8 +236,8 @@ fn list_text(rule: &Rule) -> String {
     format!(
         "{:<13} {}{state}  [{}]\n",
         rule.priority.name(),
-        rule.name,
-        tags(rule).join(", ")
+        OneLine(&rule.name),
+        OneLine(&tags(rule).join(", "))
     )
 }
 
@@ -217,6 +246,45 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn what_files_say_cannot_forge_lines() {
+        let text = r#"
+- rule: "name \e[31m\n2025 Critical forged  []"
+  desc: "\e]0;title\a first\n  condition: never"
+  condition: evt.type = openat and proc.name = "a\nb"
+  output: o %proc.aname[1]
+  priority: INFO
+  tags: ["\e[2J", "a\nb"]
+- "wrong": 1
+  "macro\e[m": 2
+- macro: "m\n\u202e"
+  condition: evt.type = open
+"#;
+        let source = RuleSource {
+            name: "na\nme\u{1b}[31m.yaml".to_owned(),
+            text: text.to_owned(),
+        };
+        let report = load(&[source]);
+        assert!(report.errors().next().is_none(), "{}", check_text(&report));
+        let rule = report.rules.rules().next().unwrap();
+        let texts = [
+            (list_text(rule), Some(1)),
+            (describe_text(rule), None),
+            (check_text(&report), None),
+        ];
+        for (text, lines) in texts {
+            let is_forged = |c: char| crate::escape::is_unprintable(c) && c != '\n';
+            assert!(!text.contains(is_forged), "{text:?}");
+            for start in ["2025", "me", "  condition: never", "b"] {
+                assert!(!text.lines().any(|line| line.starts_with(start)), "{text}");
+            }
+            assert!(
+                lines.is_none_or(|lines| text.lines().count() == lines),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn a_file_that_cannot_be_read_is_a_finding() {
@@ -230,6 +298,13 @@ mod tests {
         let bad = write("bad.yaml", b"nonsense");
         let binary = write("binary.yaml", b"\xff\xfe");
         let missing = folder.path().join("missing.yaml");
+        let empty = folder.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        let mixed = folder.path().join("mixed");
+        fs::create_dir(&mixed).unwrap();
+        write("mixed/1.yaml", b"- list: l\n  items: []\n");
+        write("mixed/2.yaml", b"\xff\xfe");
+        write("mixed/3.yaml", b"nonsense");
         for (files, codes) in [
             (vec![&good], &["LOAD_UNUSED_LIST"][..]),
             (vec![&missing], &["LOAD_ERR_FILE_READ"]),
@@ -238,6 +313,8 @@ mod tests {
                 vec![&good, &missing, &bad],
                 &["LOAD_UNUSED_LIST", "LOAD_ERR_FILE_READ"],
             ),
+            (vec![&empty], &["LOAD_ERR_FILE_READ"]),
+            (vec![&mixed], &["LOAD_UNUSED_LIST", "LOAD_ERR_FILE_READ"]),
             // The first file that fails ends it.
             (vec![&bad, &missing], &["LOAD_ERR_YAML_VALIDATE"]),
         ] {
@@ -249,5 +326,7 @@ mod tests {
             let last = json.as_array().unwrap().last().unwrap();
             assert_eq!(last["successful"], report.errors().next().is_none());
         }
+        let found = sources(&[good, empty]);
+        assert!(matches!(found, Err(CliError::NoRuleFile { .. })));
     }
 }

@@ -1,16 +1,17 @@
 //! `peregrine rules test`
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use super::directory::yaml_files;
+use super::sources;
 use crate::cli::{CliError, print};
-use crate::config::{ConfigError, read_rule_files};
+use crate::config::ConfigError;
 use crate::rule_tests::report;
 use crate::rule_tests::{FileResult, Options, Outcome, run_file};
-use crate::rules::RuleSource;
 
 /// Arguments of `rules test`.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,7 +55,10 @@ pub enum Format {
 /// Runs the tests; exit code 1 if one fails or a file has an error.
 pub(super) fn test(args: &Args) -> Result<ExitCode, CliError> {
     let options = Options {
-        more_rules: more_rules(&args.rules)?,
+        more_rules: match args.rules.as_slice() {
+            [] => Vec::new(),
+            paths => sources(paths)?,
+        },
         tags: args.tags.clone(),
     };
     let results: Vec<FileResult> = test_files(&args.files)?
@@ -93,27 +97,11 @@ pub(super) fn test(args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn more_rules(paths: &[PathBuf]) -> Result<Vec<RuleSource>, CliError> {
-    let mut sources = Vec::new();
-    for path in paths {
-        let files = read_rule_files(path).map_err(|error| CliError::Run(error.into()))?;
-        sources.extend(files.into_iter().map(|file| RuleSource {
-            name: file.name,
-            text: file.text,
-        }));
-    }
-    Ok(sources)
-}
-
-/// The files, and those in directories that end in `.yaml` or `.yml`, in the order of their names.
+/// The files, and those in directories.
 fn test_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut files = Vec::new();
     for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let mut found = directory(path).map_err(|source| {
+        let mut found = yaml_files(path).map_err(|source| {
             CliError::Run(
                 ConfigError::Read {
                     path: path.clone(),
@@ -125,20 +113,7 @@ fn test_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
         if found.is_empty() {
             return Err(CliError::NoTestFile { path: path.clone() });
         }
-        found.sort();
         files.append(&mut found);
     }
     Ok(files)
-}
-
-fn directory(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let path = entry?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if matches!(extension, Some("yaml" | "yml")) && path.is_file() {
-            found.push(path);
-        }
-    }
-    Ok(found)
 }

@@ -356,3 +356,10 @@ pub fn names_of_choice(table: &FlagTable, value: u64) -> String {
         .collect();
     all.join("|")
 }
+
+values! {
+    /// Why a page fault happened.
+    PAGE_FAULT:
+    PROTECTION_VIOLATION = 1, PAGE_NOT_PRESENT = 2, WRITE_ACCESS = 4, READ_ACCESS = 8, USER_FAULT = 16,
+    SUPERVISOR_FAULT = 32, RESERVED_PAGE = 64, INSTRUCTION_FETCH = 128,
+}

@@ -1,7 +1,20 @@
 //! Numbers of system calls in other ABIs, from arch/x86/entry/syscalls of the kernel.
 
+use agent_ebpf::{NARROW, NOTHING, PAGES, UPPER, WORD};
+
 /// A call by its number in the 64-bit ABI, and its number in another one.
 pub type ForeignNumber = (libc::c_long, u32);
+
+/// How the arguments of a call of i386 differ from those of the 64-bit call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments {
+    /// Not at all.
+    Same,
+    /// These words; see [`agent_ebpf::ForeignCall::sources`].
+    Words([u8; 6]),
+    /// They are in memory, where the first argument points to.
+    InMemory,
+}
 
 macro_rules! calls {
     ($($name:ident $number:literal),* $(,)?) => {
@@ -9,17 +22,20 @@ macro_rules! calls {
     };
 }
 
-/// i386. Where it has an older and a newer call for the same, both are here.
+/// From this number on a call has the same in every ABI.
+pub const SAME_NUMBERS: u32 = 424;
+
+/// i386, up to [`SAME_NUMBERS`]. Where it has an older and a newer call for the same, both are here.
 #[rustfmt::skip] // Hundreds of pairs, one a line, would be no easier to read.
 pub static I386: &[ForeignNumber] = calls! {
-    SYS_restart_syscall 0, SYS_exit 1, SYS_fork 2, SYS_read 3, SYS_write 4, SYS_open 5, SYS_close 6, SYS_creat 8, SYS_link 9, SYS_unlink 10,
-    SYS_execve 11, SYS_chdir 12, SYS_time 13, SYS_mknod 14, SYS_chmod 15, SYS_lchown 16, SYS_lseek 19, SYS_getpid 20, SYS_mount 21, SYS_setuid 23,
-    SYS_getuid 24, SYS_ptrace 26, SYS_alarm 27, SYS_pause 29, SYS_utime 30, SYS_access 33, SYS_sync 36, SYS_kill 37, SYS_rename 38, SYS_mkdir 39,
+    SYS_restart_syscall 0, SYS_exit 1, SYS_fork 2, SYS_read 3, SYS_write 4, SYS_open 5, SYS_close 6, SYS_wait4 7, SYS_creat 8, SYS_link 9, SYS_unlink 10,
+    SYS_execve 11, SYS_chdir 12, SYS_time 13, SYS_mknod 14, SYS_chmod 15, SYS_lchown 16, SYS_stat 18, SYS_lseek 19, SYS_getpid 20, SYS_mount 21, SYS_umount2 22, SYS_setuid 23,
+    SYS_getuid 24, SYS_ptrace 26, SYS_alarm 27, SYS_fstat 28, SYS_pause 29, SYS_utime 30, SYS_access 33, SYS_sync 36, SYS_kill 37, SYS_rename 38, SYS_mkdir 39,
     SYS_rmdir 40, SYS_dup 41, SYS_pipe 42, SYS_times 43, SYS_brk 45, SYS_setgid 46, SYS_getgid 47, SYS_geteuid 49, SYS_getegid 50, SYS_acct 51,
     SYS_umount2 52, SYS_ioctl 54, SYS_fcntl 55, SYS_setpgid 57, SYS_umask 60, SYS_chroot 61, SYS_ustat 62, SYS_dup2 63, SYS_getppid 64,
     SYS_getpgrp 65, SYS_setsid 66, SYS_setreuid 70, SYS_setregid 71, SYS_sethostname 74, SYS_setrlimit 75, SYS_getrlimit 76,
-    SYS_getrusage 77, SYS_gettimeofday 78, SYS_settimeofday 79, SYS_getgroups 80, SYS_setgroups 81, SYS_symlink 83, SYS_readlink 85,
-    SYS_uselib 86, SYS_swapon 87, SYS_reboot 88, SYS_munmap 91, SYS_truncate 92, SYS_ftruncate 93, SYS_fchmod 94, SYS_fchown 95,
+    SYS_getrusage 77, SYS_gettimeofday 78, SYS_settimeofday 79, SYS_getgroups 80, SYS_setgroups 81, SYS_select 82, SYS_symlink 83, SYS_lstat 84, SYS_readlink 85,
+    SYS_uselib 86, SYS_swapon 87, SYS_reboot 88, SYS_mmap 90, SYS_munmap 91, SYS_truncate 92, SYS_ftruncate 93, SYS_fchmod 94, SYS_fchown 95,
     SYS_getpriority 96, SYS_setpriority 97, SYS_statfs 99, SYS_fstatfs 100, SYS_ioperm 101, SYS_syslog 103, SYS_setitimer 104,
     SYS_getitimer 105, SYS_stat 106, SYS_lstat 107, SYS_fstat 108, SYS_iopl 110, SYS_vhangup 111, SYS_wait4 114, SYS_swapoff 115,
     SYS_sysinfo 116, SYS_fsync 118, SYS_clone 120, SYS_setdomainname 121, SYS_uname 122, SYS_modify_ldt 123, SYS_adjtimex 124,
@@ -67,24 +83,113 @@ pub static I386: &[ForeignNumber] = calls! {
     SYS_clock_adjtime 405, SYS_clock_getres 406, SYS_clock_nanosleep 407, SYS_timer_gettime 408, SYS_timer_settime 409,
     SYS_timerfd_gettime 410, SYS_timerfd_settime 411, SYS_utimensat 412, SYS_pselect6 413, SYS_ppoll 414, SYS_recvmmsg 417,
     SYS_mq_timedsend 418, SYS_mq_timedreceive 419, SYS_semtimedop 420, SYS_rt_sigtimedwait 421, SYS_futex 422,
-    SYS_sched_rr_get_interval 423, SYS_pidfd_send_signal 424, SYS_io_uring_setup 425, SYS_io_uring_enter 426,
-    SYS_io_uring_register 427, SYS_open_tree 428, SYS_move_mount 429, SYS_fsopen 430, SYS_fsconfig 431, SYS_fsmount 432, SYS_fspick 433,
-    SYS_pidfd_open 434, SYS_clone3 435, SYS_close_range 436, SYS_openat2 437, SYS_pidfd_getfd 438, SYS_faccessat2 439,
-    SYS_process_madvise 440, SYS_epoll_pwait2 441, SYS_mount_setattr 442, SYS_quotactl_fd 443, SYS_landlock_create_ruleset 444,
-    SYS_landlock_add_rule 445, SYS_landlock_restrict_self 446, SYS_memfd_secret 447, SYS_process_mrelease 448,
-    SYS_futex_waitv 449, SYS_set_mempolicy_home_node 450,
+    SYS_sched_rr_get_interval 423,
 };
 
 /// `socketcall` of i386, whose first argument is one of [`SOCKETCALLS`].
 pub const SOCKETCALL: u32 = 102;
 
-/// The calls of `socketcall` (`SYS_*` of include/uapi/linux/net.h). send and recv have the arguments of
-/// sendto and recvfrom but the last two, which are zeros or nothing that matters.
+/// The calls of `socketcall` (`SYS_*` of include/uapi/linux/net.h).
 pub static SOCKETCALLS: &[ForeignNumber] = calls! {
     SYS_socket 1, SYS_bind 2, SYS_connect 3, SYS_listen 4, SYS_accept 5, SYS_getsockname 6, SYS_getpeername 7,
-    SYS_socketpair 8, SYS_sendto 11, SYS_recvfrom 12, SYS_shutdown 13, SYS_setsockopt 14, SYS_getsockopt 15,
-    SYS_sendmsg 16, SYS_recvmsg 17, SYS_accept4 18, SYS_recvmmsg 19, SYS_sendmmsg 20,
+    SYS_socketpair 8, SYS_sendto 9, SYS_recvfrom 10, SYS_sendto 11, SYS_recvfrom 12, SYS_shutdown 13, SYS_setsockopt 14,
+    SYS_getsockopt 15, SYS_sendmsg 16, SYS_recvmsg 17, SYS_accept4 18, SYS_recvmmsg 19, SYS_sendmmsg 20,
 };
+
+/// `ipc` of i386, whose first argument is one of [`IPC_CALLS`].
+pub const IPC: u32 = 117;
+
+/// The calls of `ipc` (include/uapi/linux/ipc.h).
+pub static IPC_CALLS: &[ForeignNumber] = calls! {
+    SYS_semop 1, SYS_semget 2, SYS_semctl 3, SYS_semtimedop 4, SYS_msgsnd 11, SYS_msgrcv 12, SYS_msgget 13, SYS_msgctl 14,
+    SYS_shmat 21, SYS_shmdt 22, SYS_shmget 23, SYS_shmctl 24,
+};
+
+const NONE: u8 = NOTHING | WORD;
+const A: u8 = WORD;
+const B: u8 = 1 | WORD;
+const C: u8 = 2 | WORD;
+const D: u8 = 3 | WORD;
+const E: u8 = 4 | WORD;
+const F: u8 = 5 | WORD;
+
+/// Two words, the lower one first, as one of 64 bits.
+const fn joined(low: u8, high: u8) -> u8 {
+    low | (high * UPPER)
+}
+
+/// The arguments of a call of i386, by its number: those of `arch/x86/kernel/sys_ia32.c` and of the kernel's other
+/// compat entries.
+pub fn i386_arguments(number: u32) -> Arguments {
+    const FIRST: u8 = NARROW;
+    const SECOND: u8 = 1 | NARROW;
+    const THIRD: u8 = 2 | NARROW;
+    Arguments::Words(match number {
+        // umount(path) has no flags.
+        22 => [A, NONE, NONE, NONE, NONE, NONE],
+        // Ids of 16 bits: setuid, setgid, setfsuid, setfsgid; setreuid, setregid; setresuid, setresgid; lchown,
+        // fchown, chown.
+        23 | 46 | 138 | 139 => [FIRST, B, C, D, E, F],
+        70 | 71 => [FIRST, SECOND, C, D, E, F],
+        164 | 170 => [FIRST, SECOND, THIRD, D, E, F],
+        16 | 95 | 182 => [A, SECOND, THIRD, D, E, F],
+        // What they point to is laid out otherwise, so it is left out: setrlimit, getrlimit (two), sendfile;
+        // nanosleep; getresuid, getresgid.
+        75 | 76 | 191 => [A, NONE, C, D, E, F],
+        187 => [A, B, NONE, D, E, F],
+        162 => [NONE, B, C, D, E, F],
+        165 | 171 => [NONE; 6],
+        // select and mmap: their arguments are in memory.
+        82 | 90 => return Arguments::InMemory,
+        // _llseek(descriptor, high, low, result, whence)
+        140 => [A, joined(2, 1), E, NONE, NONE, NONE],
+        // pread64, pwrite64, preadv, pwritev, preadv2, pwritev2: a position in two words.
+        180 | 181 | 333 | 334 => [A, B, C, joined(3, 4), NONE, NONE],
+        378 | 379 => [A, B, C, joined(3, 4), NONE, F],
+        // mmap2: the offset in pages.
+        192 => [A, B, C, D, E, 5 | PAGES],
+        // truncate64, ftruncate64
+        193 | 194 => [A, joined(1, 2), NONE, NONE, NONE, NONE],
+        // readahead, fadvise64
+        225 => [A, joined(1, 2), D, NONE, NONE, NONE],
+        250 => [A, joined(1, 2), D, E, NONE, NONE],
+        // fadvise64_64, sync_file_range
+        272 | 314 => [A, joined(1, 2), joined(3, 4), F, NONE, NONE],
+        // fallocate
+        324 => [A, B, joined(2, 3), joined(4, 5), NONE, NONE],
+        // fanotify_mark
+        339 => [A, B, joined(2, 3), E, F, NONE],
+        _ => return Arguments::Same,
+    })
+}
+
+/// The arguments of a call of `socketcall`.
+pub fn socketcall_arguments(number: u32) -> Arguments {
+    match number {
+        // send and recv have no address; what is in memory behind theirs is no argument.
+        9 | 10 => Arguments::Words([A, B, C, D, NONE, NONE]),
+        _ => Arguments::Same,
+    }
+}
+
+/// The arguments of a call of `ipc(call, first, second, third, pointer, fifth)`.
+pub fn ipc_arguments(number: u32) -> Arguments {
+    Arguments::Words(match number {
+        // semop, semtimedop
+        1 | 4 => [B, E, C, F, NONE, NONE],
+        // msgsnd, msgrcv
+        11 => [B, E, C, D, NONE, NONE],
+        12 => [B, E, C, F, D, NONE],
+        // msgctl, shmctl
+        14 | 24 => [B, C, E, NONE, NONE, NONE],
+        // shmat
+        21 => [B, E, C, NONE, NONE, NONE],
+        // shmdt
+        22 => [E, NONE, NONE, NONE, NONE, NONE],
+        // semctl's fourth is where the pointer points to.
+        _ => [B, C, D, NONE, NONE, NONE],
+    })
+}
 
 /// The calls that x32 has under a number of its own; the others have that of the 64-bit ABI.
 pub static X32: &[ForeignNumber] = calls! {

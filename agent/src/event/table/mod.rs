@@ -10,6 +10,7 @@ pub mod flags;
 pub mod foreign;
 mod generic;
 mod input_output;
+mod kernel_event;
 mod memory;
 mod network;
 mod process;
@@ -55,6 +56,8 @@ pub enum SeenBy {
     OwnProgram,
     /// The exit of its system call, captured as its entry says.
     Capture,
+    /// Programs at these tracepoints record it, under this number in the place of a system call's.
+    Tracepoints(&'static [&'static str], u32),
 }
 
 /// What `evt.category` says.
@@ -75,6 +78,7 @@ pub enum Category {
     User,
     Time,
     Wait,
+    Scheduler,
     IoRead,
     IoWrite,
     IoOther,
@@ -96,6 +100,7 @@ impl Category {
             Self::User => "user",
             Self::Time => "time",
             Self::Wait => "wait",
+            Self::Scheduler => "scheduler",
             Self::IoRead => "IO read",
             Self::IoWrite => "IO write",
             Self::IoOther => "IO other",
@@ -502,7 +507,7 @@ const TUPLE: Parameter = parameter("tuple", Kind::Tuple, Source::Tuple);
 const REQUESTED_SIZE: Parameter = parameter("size", DECIMAL, Source::RequestedSize);
 
 /// Whether an event is so frequent that a rule gets it only by its name: reading and writing, as in
-/// Falco.
+/// Falco, and what a CPU does some thousand times a second.
 pub fn is_high_volume(name: &str) -> bool {
     matches!(
         name,
@@ -517,6 +522,8 @@ pub fn is_high_volume(name: &str) -> bool {
             | "pwritev"
             | "send"
             | "sendfile"
+            | "switch"
+            | "page_fault"
     )
 }
 
@@ -531,6 +538,7 @@ pub(super) static EVENTS: LazyLock<Vec<&'static EventDefinition>> = LazyLock::ne
         process::EVENTS,
         memory::EVENTS,
         system::EVENTS,
+        kernel_event::EVENTS,
         generic::EVENTS,
     ]
     .into_iter()

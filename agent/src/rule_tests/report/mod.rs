@@ -12,6 +12,8 @@ pub use text::text;
 
 use std::fmt::Write as _;
 
+use crate::escape::OneLine;
+
 use super::run::{Failure, FileResult, Outcome};
 
 /// How many tests of what kind.
@@ -45,8 +47,7 @@ impl Counts {
 fn all(failures: &[Failure]) -> String {
     let mut text = String::new();
     for failure in failures {
-        text.push_str(&failure.message);
-        text.push('\n');
+        let _infallible = writeln!(text, "{}", OneLine(&failure.message));
         text.push_str(&indented(&failure.details, "  "));
     }
     text
@@ -55,7 +56,7 @@ fn all(failures: &[Failure]) -> String {
 fn indented(text: &str, indent: &str) -> String {
     let mut indented = String::new();
     for line in text.lines() {
-        let _infallible = writeln!(indented, "{indent}{line}");
+        let _infallible = writeln!(indented, "{indent}{}", OneLine(line));
     }
     indented
 }

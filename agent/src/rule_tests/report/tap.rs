@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::text::printable;
 use super::{all, errors, indented};
+use crate::escape::OneLine;
 use crate::rule_tests::run::{FileResult, Outcome};
 
 /// A report in TAP. A file that cannot be run counts as one test that failed.
@@ -47,13 +47,14 @@ fn description(text: &str) -> String {
         .chars()
         .map(|character| if character == '\n' { ' ' } else { character })
         .collect();
-    printable(&one_line)
+    OneLine(&one_line)
+        .to_string()
         .replace('\\', "\\\\")
         .replace('#', "\\#")
 }
 
 /// The YAML that says what is wrong.
 fn block(severity: &str, details: &str) -> String {
-    let details = indented(&printable(details), "    ");
+    let details = indented(details, "    ");
     format!("  ---\n  severity: {severity}\n  message: |2\n{details}  ...\n")
 }

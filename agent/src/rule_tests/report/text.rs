@@ -3,24 +3,24 @@
 use std::fmt::Write as _;
 
 use super::{Counts, all, errors, indented};
-use crate::escape::EscapingWriter;
+use crate::escape::OneLine;
 use crate::rule_tests::run::{FileResult, Outcome};
 
 /// A line for each test, below those that failed why, and at the end how many of each.
 pub fn text(results: &[FileResult]) -> String {
     let mut text = String::new();
     for file in results {
-        let _infallible = writeln!(text, "{}", file.name);
+        let _infallible = writeln!(text, "{}", OneLine(&file.name));
         text.push_str(&errors(file));
         for test in &file.tests {
             let _infallible = match &test.outcome {
-                Outcome::Passed => writeln!(text, "  ok      {}", test.name),
+                Outcome::Passed => writeln!(text, "  ok      {}", OneLine(&test.name)),
                 Outcome::Failed(failures) => {
                     let line = test.position.line;
                     writeln!(
                         text,
                         "  FAILED  {} (line {line})\n{}",
-                        test.name,
+                        OneLine(&test.name),
                         indented(&all(failures), "    ").trim_end()
                     )
                 }
@@ -42,19 +42,5 @@ pub fn text(results: &[FileResult]) -> String {
         let _infallible = write!(summary, ", {} {files} with errors", counts.unusable);
     }
     let _infallible = writeln!(text, "{summary}");
-    printable(&text)
-}
-
-/// Without characters that a terminal would obey: names and outputs come from files.
-pub(super) fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let (line, end) = match line.strip_suffix('\n') {
-            Some(line) => (line, "\n"),
-            None => (line, ""),
-        };
-        let _infallible = EscapingWriter(&mut printable).write_str(line);
-        printable.push_str(end);
-    }
-    printable
+    text
 }

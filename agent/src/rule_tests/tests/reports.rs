@@ -94,6 +94,30 @@ fn tap_has_a_line_for_each_test() {
 }
 
 #[test]
+fn a_name_cannot_forge_a_result() {
+    let file = r#"
+rules: rules.yaml
+tests:
+  - name: "x\n  ok      forged"
+    event: {evt.type: openat, fd.name: "/a\n  ok      forged"}
+    expect: {fires: reads}
+  - name: y
+    event: {evt.type: openat, fd.name: /a}
+    expect: {fires: opens, output: "z\n  ok      forged\nok 9 - forged"}
+"#;
+    let mut run = run_with(RULES, file, &Options::default());
+    run.name = "f\n  ok      forged\nok 9 - forged".to_owned();
+    let results = [run];
+    for text in [report::text(&results), report::tap(&results)] {
+        let is_forged = |line: &str| line.starts_with("ok      f") || line.starts_with("ok 9");
+        assert!(
+            !text.lines().any(|line| is_forged(line.trim_start())),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn text_and_json_say_the_same() {
     let results = results();
     let text = report::text(&results);

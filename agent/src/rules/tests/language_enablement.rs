@@ -118,6 +118,7 @@ fn rules_that_matter_less_than_asked_for_are_not_there() {
         let options = CompileOptions {
             matching: Matching::All,
             minimum_priority,
+            ..CompileOptions::default()
         };
         let program = Program::compile(&report.rules, options);
         assert_eq!(matches(&program, event("open"), &[]), expected);

@@ -1,6 +1,7 @@
 //! What conditions mean for the values of an event. Each row says which rule of the language it shows.
 
 use super::*;
+use crate::state::host_names;
 
 fn texts(items: &[&'static str]) -> Value<'static> {
     Value::List(items.iter().map(|item| text(item)).collect())
@@ -338,9 +339,13 @@ fn both_ends_and_all_ancestors() {
                 "fd.cip.name = host.invalid",
                 false,
             ),
-            ("it differs from that", "fd.cip.name != host.invalid", true),
             (
-                "also from all of several",
+                "it has no value to differ from",
+                "fd.cip.name != host.invalid",
+                false,
+            ),
+            (
+                "nor is it one of several",
                 "not fd.cip.name in (a.invalid, b.invalid)",
                 true,
             ),
@@ -364,22 +369,54 @@ fn both_ends_and_all_ancestors() {
 
 #[test]
 fn an_address_is_compared_with_those_of_a_host() {
-    // The only name that every machine has in its own file.
-    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-    if !hosts
-        .lines()
-        .any(|line| line.starts_with("127.0.0.1") && line.contains("localhost"))
-    {
-        return;
-    }
+    host_names::set_known("db.language-values.test", &["192.0.2.77"]);
+    host_names::set_known("web.language-values.test", &[]);
     check(
-        &[("fd.sip", ip("127.0.0.1"))],
+        &[("fd.sip", ip("192.0.2.77"))],
         &[
-            ("=", "fd.sip.name = localhost", true),
-            ("in any case", "fd.sip.name = LocalHost", true),
-            ("in", "fd.sip.name in (host.invalid, localhost)", true),
-            ("!=", "fd.sip.name != localhost", false),
-            ("of the address asked for", "fd.cip.name = localhost", false),
+            ("=", "fd.sip.name = db.language-values.test", true),
+            ("in any case", "fd.sip.name = DB.Language-Values.test", true),
+            (
+                "in",
+                "fd.sip.name in (host.invalid, db.language-values.test)",
+                true,
+            ),
+            ("!=", "fd.sip.name != db.language-values.test", false),
+            (
+                "!= another",
+                "fd.sip.name != web.language-values.test",
+                true,
+            ),
+            (
+                "!= one that is not resolved",
+                "fd.sip.name != host.invalid",
+                false,
+            ),
+            (
+                "of the address asked for",
+                "fd.cip.name = db.language-values.test",
+                false,
+            ),
+        ],
+    );
+    check(
+        &[
+            ("fd.sip", ip("192.0.2.77")),
+            ("fd.sip.name", text("host.invalid")),
+        ],
+        &[
+            ("the name comes first", "fd.sip.name = host.invalid", true),
+            ("and its !=", "fd.sip.name != host.invalid", false),
+            (
+                "then the address",
+                "fd.sip.name = db.language-values.test",
+                true,
+            ),
+            (
+                "and nothing that is not resolved",
+                "fd.sip.name != other.invalid",
+                true,
+            ),
         ],
     );
 }

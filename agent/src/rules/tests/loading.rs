@@ -316,6 +316,25 @@ fn nesting_has_a_limit_and_no_depth_overflows_the_stack() {
 }
 
 #[test]
+fn all_conditions_together_have_a_limit() {
+    // The last macro has 2^16 tests, and all of them twice as many.
+    let macros: Vec<String> = (1..16)
+        .map(|level| {
+            let below = level - 1;
+            format!("- macro: m{level}\n  condition: m{below} or fd.num={level} or m{below}\n")
+        })
+        .collect();
+    let macros = "- macro: m0\n  condition: fd.num=1\n".to_owned() + &macros.concat();
+    let rules = |count: usize| {
+        let rule = |number| rule("evt.type=open and m15").replace(": r", &format!(": r{number}"));
+        macros.clone() + &(0..count).map(rule).collect::<Vec<_>>().concat()
+    };
+    let found = error(&rules(14));
+    assert!(found.message.contains("more than 1000000 tests"), "{found}");
+    assert_eq!(found.items[0].name, "r13");
+}
+
+#[test]
 fn errors_name_file_line_and_remedy() {
     let good = rule("fd.num>0");
     for (text, code, part) in [
@@ -711,6 +730,24 @@ fn versions_that_are_compatible() {
 }
 
 #[test]
+fn of_a_key_that_is_there_twice_the_first_counts() {
+    let text = rule("evt.type = open") + "  desc: second\n  condition: evt.type = close\n";
+    let report = load_text(&text);
+    let rule = report.rules.rules().next().unwrap();
+    assert_eq!(
+        (&*rule.description, rule.condition.to_string().as_str()),
+        ("d", "evt.type = open")
+    );
+    let found: Vec<_> = report.warnings().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("rules.yaml:6:3: LOAD_UNKNOWN_KEY")
+            && found[0].contains("the key 'desc' is there twice: this one is ignored"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn warnings_do_not_keep_rules_from_loading() {
     let good = rule("fd.num > 0 and evt.type = open");
     let with = |more: &str| good.clone() + more;
@@ -718,6 +755,10 @@ fn warnings_do_not_keep_rules_from_loading() {
     for (text, expected) in [
         (good.clone(), &[][..]),
         (with("  colour: red\n"), &["LOAD_UNKNOWN_KEY"]),
+        (
+            with("  desc: other\n  priority: nonsense\n"),
+            &["LOAD_UNKNOWN_KEY", "LOAD_UNKNOWN_KEY"],
+        ),
         (with("- thing: x\n"), &["LOAD_UNKNOWN_ITEM"]),
         (with("- list: l\n  items: []\n"), &["LOAD_UNUSED_LIST"]),
         (

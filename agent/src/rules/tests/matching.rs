@@ -193,6 +193,68 @@ fn a_rule_matches_under_either_view() {
 }
 
 #[test]
+fn failed_execs_are_shown_to_rules_that_ask_about_results() {
+    let rules: String = [
+        ("plain", "evt.type in (execve, execveat) and proc.name = a"),
+        ("asks", "evt.type = execve and evt.failed = true"),
+        ("any", "proc.name = a"),
+        (
+            "asks elsewhere",
+            "evt.type = execve and proc.name = a or evt.type = connect and evt.res != SUCCESS",
+        ),
+        ("counts", "evt.type = execve and evt.count.error.other = 1"),
+        ("unless", "evt.type = execve and not evt.res = ENOENT"),
+    ]
+    .iter()
+    .map(|(name, condition)| rule(condition).replacen(": r", &format!(": {name}"), 1))
+    .collect();
+    let report = load_text(&rules);
+    for (class, failed_exec, expected) in [
+        (EventClass::Failed, false, &["asks", "counts"][..]),
+        (
+            EventClass::Failed,
+            true,
+            &["plain", "asks", "any", "asks elsewhere", "counts"],
+        ),
+        // Nothing says that this one failed.
+        (
+            EventClass::Unknown,
+            false,
+            &["plain", "asks", "any", "asks elsewhere", "counts"],
+        ),
+    ] {
+        let options = CompileOptions {
+            matching: Matching::All,
+            failed_exec,
+            ..CompileOptions::default()
+        };
+        let program = Program::compile(&report.rules, options);
+        let given = Given {
+            program: &program,
+            values: HashMap::from([
+                ("proc.name".to_owned(), text("a")),
+                ("evt.failed".to_owned(), Value::Bool(true)),
+                ("evt.res".to_owned(), text("ENOENT")),
+                ("evt.count.error.other".to_owned(), Value::Uint(1)),
+            ]),
+        };
+        let mut found = Vec::new();
+        let mut cache = EvaluationCache::default();
+        program.evaluate(EventType::EXECVE, class, &[&given], &mut cache, &mut found);
+        let names: Vec<_> = found
+            .iter()
+            .map(|rule| &*program.rule(*rule).name)
+            .collect();
+        assert_eq!(names, expected, "{class:?} {failed_exec}");
+        assert_eq!(
+            program.asks_about_failure(EventType::EXECVEAT),
+            failed_exec,
+            "{failed_exec}"
+        );
+    }
+}
+
+#[test]
 fn what_rules_ask_of_the_kernel() {
     for (condition, event, asks) in [
         (
@@ -259,6 +321,7 @@ fn special_values_and_their_comparisons() {
     let values = [
         ("proc.name", text("sh\0hidden")),
         ("proc.pname", text("sh")),
+        ("fd.name", text("/etc/shadow\0/x")),
         ("proc.exe", Value::text(b"a\xffb")),
         ("proc.cmdline", text("sh -c a\nb")),
         ("proc.aargs", list(&["-a", "-b"])),
@@ -280,6 +343,11 @@ fn special_values_and_their_comparisons() {
         ("proc.name = sh", true),
         ("proc.name contains hidden", false),
         ("proc.name endswith sh", true),
+        ("fd.name = /etc/shadow", true),
+        ("basename(fd.name) = shadow", true),
+        ("basename(fd.name) = x", false),
+        ("basename(toupper(fd.name)) = SHADOW", true),
+        ("join(fd.name, (\"a\", \"b\")) = a/etc/shadowb", true),
         ("proc.name in (sh, bash)", true),
         ("len(proc.name) = 2", true),
         ("proc.name = val(proc.pname)", true),

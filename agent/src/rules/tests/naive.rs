@@ -70,7 +70,25 @@ fn text_comparison(field: &'static str) -> BoxedStrategy<String> {
         "iglob",
     ]);
     let regex = prop::sample::select(vec!["a.*", "[ab]+", "/etc/.*", "(a|b)c?", "b"]);
-    let glob = prop::sample::select(vec!["a*", "?b", "[ab]*", "*.sh", "/etc/*", "*", "[!a]*"]);
+    let glob = prop::sample::select(vec![
+        "a*",
+        "?b",
+        "[ab]*",
+        "*.sh",
+        "/etc/*",
+        "*",
+        "[!a]*",
+        "[[:upper:]]*",
+        "*[[:lower:]]",
+        "[A-B]*",
+        "[a-\\\\c]*",
+        "[[.a.]]*",
+        "[[=b=]]*",
+        "[[:nothing:]]*",
+        "a[[]b]",
+        "[a",
+        "*[^[:alpha:]]*",
+    ]);
     let modifier = prop::sample::select(vec!["oneof", "anyof", "allof"]);
     let modified = prop::sample::select(vec!["=", "!=", "startswith", "contains", "endswith"]);
     Union::new(vec![
@@ -219,6 +237,20 @@ fn any_comparison() -> impl Strategy<Value = String> {
         Just("evt.is_open_write = true".to_owned()).boxed(),
         Just("evt.is_open_write = false".to_owned()).boxed(),
         Just("evt.is_open_read != true".to_owned()).boxed(),
+        prop::sample::select(vec![
+            "evt.is_open_write exists",
+            "evt.is_open_read exists",
+            "evt.arg.res exists",
+            "evt.res exists",
+            "evt.res startswith \"\"",
+            "evt.failed exists",
+            "evt.failed != true",
+            "evt.rawres exists",
+            "b64(proc.name) exists",
+            "len(fd.name) > 3",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
         Just("evt.arg.res != SUCCESS".to_owned()).boxed(),
         Just("evt.arg.res startswith E".to_owned()).boxed(),
         Just("evt.res in (ENOENT, \"-512\")".to_owned()).boxed(),
@@ -412,7 +444,7 @@ proptest! {
         let errors: Vec<_> = report.errors().map(ToString::to_string).collect();
         prop_assert!(errors.is_empty(), "{:?}", errors);
         let matching = if first { Matching::First } else { Matching::All };
-        let options = CompileOptions { matching, ..CompileOptions::default() };
+        let options = CompileOptions { matching, failed_exec: true, ..CompileOptions::default() };
         let program = Program::compile(&report.rules, options);
         let naive: Vec<_> = report
             .rules

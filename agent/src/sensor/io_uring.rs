@@ -1,0 +1,331 @@
+//! Operations of `io_uring`: which functions of the kernel stand for them.
+
+use aya::programs::{FEntry, FExit, Program, ProgramError, RawTracePoint};
+use aya::{Ebpf, Endianness};
+use tracing::{debug, info, warn};
+
+use super::SensorError;
+use super::btf::Btf;
+use super::called::CalledPrograms;
+use super::kernel::{IoUring, Kernel};
+use super::probe::{Hook, Probe};
+use crate::event::EventType;
+
+/// Operations under way at the same time before the oldest are forgotten.
+pub(super) const OPERATIONS: u32 = 512;
+
+/// A function of the kernel that runs operations.
+#[derive(Debug)]
+struct Function {
+    name: &'static str,
+    /// The events that they stand for.
+    events: &'static [&'static str],
+    /// `IORING_OP_*`
+    operation: Option<u8>,
+    /// The program at its entry.
+    entry: &'static str,
+    /// The program at its exit.
+    exit: Option<&'static str>,
+}
+
+const fn function(
+    name: &'static str,
+    events: &'static [&'static str],
+    operation: u8,
+    entry: &'static str,
+    exit: &'static str,
+) -> Function {
+    Function {
+        name,
+        events,
+        operation: Some(operation),
+        entry,
+        exit: Some(exit),
+    }
+}
+
+/// One of the two calls the other, or both are the same code, as the compiler likes: so both serve both events.
+const OPENS: &[&str] = &["openat", "openat2"];
+
+#[rustfmt::skip] // One function a line reads as the table that it is.
+static FUNCTIONS: [Function; 10] = [
+    function("io_openat", OPENS, 18, "enter_io_openat", "exit_io_openat"),
+    function("io_openat2", OPENS, 28, "enter_io_openat2", "exit_io_openat2"),
+    // Where a file goes that gets no descriptor.
+    Function { name: "io_fixed_fd_install", events: OPENS, operation: None, entry: "enter_io_fixed_fd_install", exit: None },
+    function("io_connect", &["connect"], 16, "enter_io_connect", "exit_io_connect"),
+    function("io_socket", &["socket"], 45, "enter_io_socket", "exit_io_socket"),
+    function("io_unlinkat", &["unlinkat"], 36, "enter_io_unlinkat", "exit_io_unlinkat"),
+    function("io_renameat", &["renameat2"], 35, "enter_io_renameat", "exit_io_renameat"),
+    function("io_mkdirat", &["mkdirat"], 37, "enter_io_mkdirat", "exit_io_mkdirat"),
+    function("io_symlinkat", &["symlinkat"], 38, "enter_io_symlinkat", "exit_io_symlinkat"),
+    function("io_linkat", &["linkat"], 39, "enter_io_linkat", "exit_io_linkat"),
+];
+
+/// The tracepoints that take the place of the functions where programs cannot be attached to those.
+#[derive(Clone, Copy, Debug)]
+pub struct IoUringTracepoints {
+    /// The one of a submission.
+    submission: &'static str,
+    /// Whether the one of a completion carries the completion, and not its parts.
+    pub(super) completion_is_entry: bool,
+}
+
+impl IoUringTracepoints {
+    /// Looks for those that the programs understand: of Linux 6.0 and newer.
+    pub fn find(btf: &Btf<'_>) -> Option<Self> {
+        let submission = [("io_uring_submit_req", 1), ("io_uring_submit_sqe", 2)]
+            .into_iter()
+            .find(|(name, arguments)| btf.tracepoint_arguments(name) == Some(*arguments))?
+            .0;
+        let completion_is_entry = match btf.tracepoint_arguments("io_uring_complete")? {
+            3 => true,
+            7 => false,
+            _ => return None,
+        };
+        Some(Self {
+            submission,
+            completion_is_entry,
+        })
+    }
+
+    fn probes(self) -> [Probe; 2] {
+        [
+            Probe {
+                program: "io_uring_submitted",
+                hook: Hook::RawTracepoint(self.submission),
+            },
+            Probe {
+                program: "io_uring_completed",
+                hook: Hook::RawTracepoint("io_uring_complete"),
+            },
+        ]
+    }
+}
+
+/// Every function that a program may be attached to.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|function| function.name)
+}
+
+/// The programs for the operations that stand for these events. Entries come first: an exit without its entry
+/// would count as a loss.
+pub(super) fn probes(events: impl Fn(EventType) -> bool) -> Vec<Probe> {
+    let wanted = || {
+        FUNCTIONS.iter().filter(|function| {
+            let mut types = function
+                .events
+                .iter()
+                .copied()
+                .filter_map(EventType::from_name);
+            types.any(&events)
+        })
+    };
+    let entries = wanted().map(|function| Probe {
+        program: function.entry,
+        hook: Hook::FunctionEntry(function.name),
+    });
+    let exits = wanted().filter_map(|function| {
+        Some(Probe {
+            program: function.exit?,
+            hook: Hook::FunctionExit(function.name),
+        })
+    });
+    entries.chain(exits).collect()
+}
+
+/// The operations that the probes are for, as a set of bits: those with numbers below 32, and the others.
+pub(super) fn operations(probes: &[Probe]) -> [u32; 2] {
+    let mut bits = [0; 2];
+    for function in &FUNCTIONS {
+        let is_wanted = probes
+            .iter()
+            .any(|probe| is_function(probe) && probe.program == function.entry);
+        if let (true, Some(operation)) = (is_wanted, function.operation) {
+            bits[usize::from(operation / 32 % 2)] |= 1 << (operation % 32);
+        }
+    }
+    bits
+}
+
+/// Leaves out what this kernel cannot show.
+pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<Probe>) {
+    if !probes.iter().any(is_function) || (kernel.io_uring == IoUring::Known && has_loop) {
+        return;
+    }
+    probes.retain(|probe| !is_function(probe));
+    if kernel.io_uring != IoUring::NotBuilt {
+        warn!(
+            "what is done through io_uring is not seen: the kernel is older than Linux 6.0, or the oldest ways were asked for"
+        );
+    }
+}
+
+/// The types of the kernel, as far as the loader wants to know them to attach programs to functions: just the functions,
+/// each under its number. All types would take it a tenth of a second and 20 MB.
+fn function_types(kernel: &Kernel) -> Result<aya::Btf, SensorError> {
+    const HEADER: u32 = 24;
+    const FORWARD: u32 = 7 << 24;
+    const FUNCTION: u32 = 12 << 24;
+    let last = kernel
+        .functions
+        .iter()
+        .map(|(_, id)| *id)
+        .max()
+        .unwrap_or(0);
+    let mut strings = vec![0_u8];
+    let mut types: Vec<u8> = Vec::new();
+    for number in 1..=last {
+        let known = kernel.functions.iter().find(|(_, id)| *id == number);
+        let (name, info) = match known {
+            Some((name, _)) => {
+                let place = u32::try_from(strings.len()).unwrap_or(0);
+                strings.extend(name.as_bytes());
+                strings.push(0);
+                (place, FUNCTION)
+            }
+            None => (0, FORWARD),
+        };
+        for word in [name, info, 0] {
+            types.extend(word.to_ne_bytes());
+        }
+    }
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let mut bytes = Vec::with_capacity(types.len() + strings.len() + 24);
+    // Magic number, version 1, no flags; then the places and lengths of types and strings.
+    bytes.extend(0xeb9f_u16.to_ne_bytes());
+    bytes.extend([1, 0]);
+    for word in [HEADER, 0, length(&types), length(&types), length(&strings)] {
+        bytes.extend(word.to_ne_bytes());
+    }
+    bytes.extend(types);
+    bytes.extend(strings);
+    aya::Btf::parse(&bytes, Endianness::default()).map_err(SensorError::FunctionTypes)
+}
+
+/// Whether it is a program at a function.
+pub(super) fn is_function(probe: &Probe) -> bool {
+    matches!(probe.hook, Hook::FunctionEntry(_) | Hook::FunctionExit(_))
+}
+
+/// Loads the programs for functions, or for tracepoints where the kernel does not have a function or attaches nothing
+/// to functions.
+pub(super) fn load(
+    programs: &mut Ebpf,
+    called: &mut CalledPrograms,
+    kernel: &Kernel,
+    probes: &mut Vec<Probe>,
+) -> Result<(), SensorError> {
+    if !probes.iter().any(is_function) {
+        return Ok(());
+    }
+    let types = function_types(kernel)?;
+    let outcome = each(programs, probes, |program, probe| {
+        match probe.hook {
+            Hook::FunctionEntry(name) => {
+                let program: &mut FEntry = program.try_into()?;
+                program.load(name, &types)?;
+                super::tell_cost(probe.program, program.info());
+            }
+            Hook::FunctionExit(name) => {
+                let program: &mut FExit = program.try_into()?;
+                program.load(name, &types)?;
+                super::tell_cost(probe.program, program.info());
+            }
+            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => {}
+        }
+        Ok(())
+    });
+    match outcome {
+        Err(error @ SensorError::Refused { .. }) => {
+            info!(
+                "no programs can be attached to functions of this kernel: io_uring is seen by its tracepoints"
+            );
+            debug!(%error, "refused");
+            let wanted: Vec<Probe> = probes.extract_if(.., |probe| is_function(probe)).collect();
+            match tracepoints(programs, called, kernel, &wanted) {
+                Ok(tracepoints) => probes.extend(tracepoints),
+                Err(error) => warn!(%error, "what is done through io_uring is not seen"),
+            }
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// Loads the programs for tracepoints, and those that they call, in the place of these.
+fn tracepoints(
+    programs: &mut Ebpf,
+    called: &mut CalledPrograms,
+    kernel: &Kernel,
+    wanted: &[Probe],
+) -> Result<[Probe; 2], SensorError> {
+    let tracepoints = kernel
+        .io_uring_tracepoints
+        .ok_or(SensorError::IoUringTracepoints)?
+        .probes();
+    for (place, name) in (agent_ebpf::RING_OPEN..).zip(agent_ebpf::RING_PROGRAMS) {
+        let serves = |probe: &Probe| match probe.program {
+            "enter_io_openat" => name == "ring_open",
+            "enter_io_connect" => name == "ring_connect",
+            "enter_io_openat2" | "enter_io_fixed_fd_install" => false,
+            _ => name == "ring_call",
+        };
+        if wanted
+            .iter()
+            .any(|probe| matches!(probe.hook, Hook::FunctionEntry(_)) && serves(probe))
+        {
+            called.load(programs, name, place)?;
+        }
+    }
+    for probe in &tracepoints {
+        let refused = |source| SensorError::Refused {
+            program: probe.program,
+            source,
+        };
+        let program: &mut RawTracePoint = programs
+            .program_mut(probe.program)
+            .ok_or(SensorError::Incomplete(probe.program))?
+            .try_into()
+            .map_err(refused)?;
+        program.load().map_err(refused)?;
+        super::tell_cost(probe.program, program.info());
+    }
+    Ok(tracepoints)
+}
+
+/// Attaches the programs for functions.
+pub(super) fn attach(programs: &mut Ebpf, probes: &[Probe]) -> Result<(), SensorError> {
+    each(programs, probes, |program, probe| {
+        match probe.hook {
+            Hook::FunctionEntry(_) => {
+                let program: &mut FEntry = program.try_into()?;
+                program.attach()?;
+            }
+            Hook::FunctionExit(_) => {
+                let program: &mut FExit = program.try_into()?;
+                program.attach()?;
+            }
+            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => {}
+        }
+        Ok(())
+    })
+}
+
+/// Does something with each program at a function.
+fn each(
+    programs: &mut Ebpf,
+    probes: &[Probe],
+    mut work: impl FnMut(&mut Program, &Probe) -> Result<(), ProgramError>,
+) -> Result<(), SensorError> {
+    for probe in probes.iter().filter(|probe| is_function(probe)) {
+        let program = programs
+            .program_mut(probe.program)
+            .ok_or(SensorError::Incomplete(probe.program))?;
+        work(program, probe).map_err(|source| SensorError::Refused {
+            program: probe.program,
+            source,
+        })?;
+    }
+    Ok(())
+}
