@@ -88,7 +88,7 @@ fn event_types_are_folded() {
     for (condition, is_inert, is_switched_off) in [
         ("evt.type = open and evt.num = 0", false, true),
         ("evt.type = open and proc.name in ()", false, true),
-        ("evt.type = switch", true, false),
+        ("evt.type = container", true, false),
         ("evt.type = open", false, false),
     ] {
         let program = super::program(&rule(condition));
