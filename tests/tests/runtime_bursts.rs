@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use peregrine_tests::runtime::{ContainerPlan, Containerd, Daemon, Docker, IMAGE, PodPlan};
 use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, eventually};
 
-/// It asks for the image first: without one it could not match, and each program that starts in a
-/// container has to wait for it, be it the runtime's own.
+/// It asks for the image first: without one it could not match, other containers do not, and each
+/// program that starts in a container has to wait for the answer, be it the runtime's own.
 const RULE: &str = "\
 - rule: Program of a burst
   desc: A test.
@@ -17,6 +17,11 @@ const RULE: &str = "\
   output: >
     %container.full_id %container.name %container.image %container.image.repository
     %container.image.tag %k8s.pod.name %k8s.ns.name %k8s.pod.uid %proc.cmdline
+  priority: INFO
+- rule: Sandbox of a burst
+  desc: A test.
+  condition: evt.type = execve and container.id != host and proc.args = 1000000
+  output: in %container.image.tag %k8s.ns.name
   priority: INFO
 ";
 
@@ -59,8 +64,7 @@ fn in_threads<S>(make: impl Fn(usize) -> S + Sync, one: impl Fn(&S, usize) + Syn
 
 /// The alerts in the order of their numbers: one for each container, all with an image.
 fn alerts_of_all(agent: &Agent) -> Vec<Alert> {
-    // Others may run containers on this machine meanwhile.
-    let of_burst = |alert: &Alert| alert.text("proc.cmdline").contains(&marker());
+    let of_burst = |alert: &Alert| alert.rule() == "Program of a burst";
     // A container's events may still wait when a marker does not: so wait for the number.
     let alerts = eventually(|| {
         let alerts = agent.alerts_where(of_burst);
@@ -119,13 +123,8 @@ fn print_delays(agent: &Agent, runtime: &str) {
     }
 }
 
-/// What stands before a container's number.
-fn marker() -> String {
-    format!("burst-{}-", std::process::id())
-}
-
 fn shell_command(number: usize) -> String {
-    format!("/bin/true {}{number}", marker())
+    format!("/bin/true burst-{number}")
 }
 
 #[test]
@@ -171,7 +170,14 @@ fn many_short_containers_of_pods() {
             });
         },
     );
-    for (number, alert) in alerts_of_all(&agent).iter().enumerate() {
+    let alerts = alerts_of_all(&agent);
+    let sandboxes = agent.alerts_where(|alert| alert.rule() == "Sandbox of a burst");
+    assert_eq!(sandboxes.len(), AT_ONCE);
+    for pause in sandboxes {
+        assert_eq!(pause.text("container.image.tag"), "1", "{pause:#?}");
+        assert_eq!(pause.text("k8s.ns.name"), "shop", "{pause:#?}");
+    }
+    for (number, alert) in alerts.iter().enumerate() {
         assert_eq!(alert.text("container.name"), format!("name-{number}"));
         assert_eq!(alert.text("k8s.ns.name"), "shop", "{alert:#?}");
         let pod = alert.text("k8s.pod.name");

@@ -226,6 +226,8 @@ impl Asker {
                     return self.tell(&identity, Some(found), true).await;
                 }
                 Answer::Unknown if nobody => NOBODY,
+                // Whoever showed it is about to know it.
+                Answer::Unknown if glimpse.is_some() => UNANSWERED,
                 Answer::Unknown => UNKNOWN,
                 Answer::Failed => UNANSWERED,
             };

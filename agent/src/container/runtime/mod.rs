@@ -6,6 +6,7 @@ mod cri;
 mod docker;
 mod grpc;
 mod oci_spec;
+mod pods;
 
 use std::future::Future;
 use std::io;
