@@ -334,6 +334,8 @@ impl Asker {
                     return Some(completed(*found, bundle));
                 }
                 Answer::Unknown if nobody => NOBODY,
+                // Whoever showed it is about to know it.
+                Answer::Unknown if glimpse.is_some() => UNANSWERED,
                 Answer::Unknown => UNKNOWN,
                 Answer::Failed => UNANSWERED,
             };
@@ -537,6 +539,23 @@ mod tests {
         let answer = directory.answers.recv().await.unwrap();
         assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
         assert!(answer.is_settled);
+    }
+
+    #[tokio::test]
+    async fn two_thousand_containers_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        engine(&root, "works");
+        let mut directory = start(&root, &[(Protocol::Docker, "works")]);
+        for number in 0..2000 {
+            let path = format!("/docker/{number:064x}");
+            let identity = ContainerIdentity::from_cgroup_path(path.as_bytes()).unwrap();
+            assert!(directory.ask(&Arc::new(identity)));
+        }
+        for _ in 0..2000 {
+            let answer = directory.answers.recv().await.unwrap();
+            assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
+            assert!(answer.is_settled);
+        }
     }
 
     /// An engine that is busy starting the container: it only lists it.

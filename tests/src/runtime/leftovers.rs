@@ -35,7 +35,24 @@ pub(super) fn clear(folder: &Path) {
     unmount(&folder);
     for cgroup in cgroups {
         // Only an empty one goes, and each is found many times.
-        let _ = fs::remove_dir(cgroup);
+        let _ = fs::remove_dir(&cgroup);
+        // As kubelet would: a runtime removes no pod's own.
+        if let Some(pod) = cgroup.parent()
+            && pod
+                .parent()
+                .is_some_and(|class| class.ends_with("kubepods/besteffort"))
+        {
+            let _ = fs::remove_dir(pod);
+        }
+    }
+}
+
+/// Removes the cgroups of a pod that has ended, as kubelet would.
+pub(super) fn remove_pod_cgroups(parent: &str) {
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten();
+    for hierarchy in hierarchies.flatten() {
+        // Not every hierarchy has it.
+        let _ = fs::remove_dir(hierarchy.path().join(parent.trim_start_matches('/')));
     }
 }
 

@@ -12,6 +12,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
 use super::image::IMAGE;
+use super::leftovers;
 use crate::PATIENCE;
 
 /// A pod to be started.
@@ -160,6 +161,9 @@ impl Drop for Pod<'_> {
             if let Err(error) = self.cri.try_call::<_, Empty>(method, id.clone()) {
                 eprintln!("{method}: {error}");
             }
+        }
+        if let Some(linux) = &self.config.linux {
+            leftovers::remove_pod_cgroups(&linux.cgroup_parent);
         }
     }
 }

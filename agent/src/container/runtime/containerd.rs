@@ -110,6 +110,22 @@ pub(super) async fn describe(
     Ok(None)
 }
 
+/// Describes the sandbox of a pod that the Container Runtime Interface is still starting, and denies until
+/// then; `None` for any other container. What is missing is the pod's address.
+pub(super) async fn starting_sandbox(
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<ContainerMetadata>, RuntimeError> {
+    let question = Get {
+        name: id.to_owned(),
+    };
+    let get = "/containerd.services.containers.v1.Containers/Get";
+    let found: Option<ContainerResponse> = connection.call(get, Some("k8s.io"), question).await?;
+    Ok(found
+        .and_then(|found| found.container)
+        .and_then(Container::describe_sandbox))
+}
+
 /// The digest of an image by its name. It may have been removed.
 async fn digest_of(
     connection: &Connection,
@@ -133,6 +149,20 @@ async fn digest_of(
 }
 
 impl Container {
+    fn describe_sandbox(mut self) -> Option<ContainerMetadata> {
+        /// The label by which containerd tells its sandboxes apart.
+        const KIND: &str = "io.cri-containerd.kind";
+        if self.labels.remove(KIND)? != "sandbox" {
+            return None;
+        }
+        let labels = Labels::new(self.labels.clone());
+        let mut described = self.describe(None);
+        let pod = described.pod.as_mut()?;
+        pod.labels = labels;
+        described.name.clone_from(&pod.name);
+        Some(described)
+    }
+
     fn describe(self, digest: Option<&str>) -> ContainerMetadata {
         let digests: Vec<String> = digest
             .map(|digest| format!("@{digest}"))
@@ -158,6 +188,26 @@ impl Container {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sandbox_is_a_pod_and_nothing_else_is() {
+        let spec = r#"{"annotations": {"io.kubernetes.cri.sandbox-name": "web-0"}}"#;
+        let container = |kind: &str| Container {
+            id: "1".to_owned(),
+            labels: [("io.cri-containerd.kind", kind), ("tier", "front")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            image: "pause:1".to_owned(),
+            spec: Some(Any { value: spec.into() }),
+        };
+        let found = container("sandbox").describe_sandbox().unwrap();
+        assert_eq!(found.name.as_deref(), Some("web-0"));
+        assert_eq!(found.image.tag.as_deref(), Some("1"));
+        let pod = found.pod.unwrap();
+        assert_eq!(pod.labels.get("tier"), Some("front"));
+        assert_eq!(pod.labels.shown().as_deref(), Some("tier:front"));
+        assert_eq!(container("container").describe_sandbox(), None);
+    }
 
     #[test]
     fn a_container_becomes_metadata() {

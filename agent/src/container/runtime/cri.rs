@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::grpc::Connection;
 use super::oci_spec::OciSpec;
+use super::pods::{Pod, Pods};
 use super::{Answer, RuntimeClient, RuntimeError, containerd};
 use crate::container::Runtime;
 use crate::container::metadata::{
@@ -211,12 +212,14 @@ impl Info {
 /// A client of one runtime.
 pub(super) struct Cri {
     connection: Connection,
+    pods: Pods,
 }
 
 impl Cri {
     pub(super) fn new(socket: PathBuf) -> Self {
         Self {
             connection: Connection::new(socket),
+            pods: Pods::default(),
         }
     }
 
@@ -245,40 +248,63 @@ impl Cri {
         };
         let info = Info::of(&info);
         let mut described = status.describe(&info);
-        let sandbox = match info.sandbox_id.as_str() {
-            "" => None,
-            sandbox => {
-                self.call::<PodSandboxStatusResponse>(
-                    "/runtime.v1.RuntimeService/PodSandboxStatus",
-                    sandbox,
-                )
-                .await?
-            }
-        };
-        if let Some(sandbox) = sandbox {
-            let pod = sandbox.describe();
-            described.ip.clone_from(&pod.ip);
+        if let Some(pod) = self.pod(&info.sandbox_id).await? {
+            described.ip.clone_from(&pod.metadata.ip);
             // A container joins its pod's namespaces, whosever those are.
-            if let Some(of_pod) = sandbox.host_namespaces() {
+            if let Some(of_pod) = pod.host_namespaces {
                 described.host_namespaces = HostNamespaces {
                     user: described.host_namespaces.user,
                     ..of_pod
                 };
             }
-            described.security.host_ports = Info::of(&sandbox.info).host_ports();
-            described.pod = Some(Box::new(pod));
+            described.security.host_ports = pod.host_ports;
+            described.pod = Some(Box::new(pod.metadata));
         }
         Ok(Some(described))
     }
 
+    /// The pod with this sandbox; asked for once.
+    async fn pod(&self, sandbox: &str) -> Result<Option<Pod>, RuntimeError> {
+        if sandbox.is_empty() {
+            return Ok(None);
+        }
+        if let Some(pod) = self.pods.get(sandbox) {
+            return Ok(Some(pod));
+        }
+        let found = self.sandbox_status(sandbox).await?;
+        Ok(found.map(|found| self.remembered(sandbox, &found)))
+    }
+
+    async fn sandbox_status(
+        &self,
+        id: &str,
+    ) -> Result<Option<PodSandboxStatusResponse>, RuntimeError> {
+        self.call("/runtime.v1.RuntimeService/PodSandboxStatus", id)
+            .await
+    }
+
+    /// A pod by what the runtime answered, for its containers to come.
+    fn remembered(&self, sandbox: &str, found: &PodSandboxStatusResponse) -> Pod {
+        let pod = Pod {
+            metadata: found.describe(),
+            host_namespaces: found.host_namespaces(),
+            host_ports: Info::of(&found.info).host_ports(),
+        };
+        self.pods.remember(sandbox, pod.clone());
+        pod
+    }
+
     /// The container that holds a pod's namespaces.
     async fn sandbox(&self, id: &str) -> Result<Option<ContainerMetadata>, RuntimeError> {
-        let found: Option<PodSandboxStatusResponse> = self
-            .call("/runtime.v1.RuntimeService/PodSandboxStatus", id)
-            .await?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = self.sandbox_status(id).await? else {
+            return Ok(None);
+        };
         let info = Info::of(&found.info);
-        let pod = found.describe();
+        let Pod {
+            metadata: pod,
+            host_namespaces,
+            host_ports,
+        } = self.remembered(id, &found);
         let mut described = ContainerMetadata {
             name: pod.name.clone(),
             image: Image::new(&info.image, "", &[]),
@@ -289,8 +315,8 @@ impl Cri {
             pod: Some(Box::new(pod)),
             ..ContainerMetadata::default()
         };
-        described.host_namespaces = found.host_namespaces().unwrap_or_default();
-        described.security.host_ports = info.host_ports();
+        described.host_namespaces = host_namespaces.unwrap_or_default();
+        described.security.host_ports = host_ports;
         if let Some(spec) = info.spec {
             described.complete_from(spec.describe());
         }
@@ -306,6 +332,10 @@ impl RuntimeClient for Cri {
                 None => containerd::describe(&self.connection, id).await,
             }
         })
+    }
+
+    fn glimpse<'c>(&'c self, id: &'c str) -> Answer<'c> {
+        Box::pin(containerd::starting_sandbox(&self.connection, id))
     }
 
     fn is_likely(&self, runtime: Runtime) -> bool {

@@ -7,6 +7,7 @@ mod docker;
 mod engine_security;
 mod grpc;
 mod oci_spec;
+mod pods;
 
 use std::future::Future;
 use std::io;
