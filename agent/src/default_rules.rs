@@ -15,4 +15,5 @@ pub const FILES: &[(&str, &str)] = &[
     embedded!("files.yaml"),
     embedded!("network.yaml"),
     embedded!("processes.yaml"),
+    embedded!("containers.yaml"),
 ];

@@ -6,6 +6,7 @@
 //! [`fields`] gives values to [`rules`], and [`alert`] carries the result out.
 
 pub mod alert;
+mod capability;
 pub mod cli;
 pub mod config;
 pub mod container;

@@ -3,7 +3,7 @@
 
 mod held;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ pub use held::HoldLimits;
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How often the process table is compared with /proc for exits that were lost.
 const SWEEP: Duration = Duration::from_mins(5);
+/// How often is looked for containers that have ended.
+const ENDED_CONTAINERS: Duration = Duration::from_secs(30);
 /// How long records are still handled after the order to stop.
 const LAST_RECORDS: Duration = Duration::from_millis(300);
 /// How many records are handled before the clock is looked at.
@@ -110,6 +112,12 @@ pub fn needs_container_metadata(program: &Program) -> bool {
     Extractors::new(program.fields()).any_of_container()
 }
 
+/// Whether a rule set asks for an address of a container.
+pub fn needs_container_address(program: &Program) -> bool {
+    let is_address = |name: &str| matches!(name, "container.ip" | "k8s.pod.ip");
+    program.fields().iter().any(|field| is_address(field.name))
+}
+
 impl Pipeline {
     /// Runs until the reader is stopped; what is in the rings then is still handled.
     pub fn run(self) -> Result<(), PipelineError> {
@@ -145,6 +153,7 @@ impl Pipeline {
             known_drops: 0,
             next: Instant::now(),
             next_sweep: Instant::now() + SWEEP,
+            next_look: Instant::now() + ENDED_CONTAINERS,
         };
         let mut reader = self.reader;
         let mut stopping: Option<Instant> = None;
@@ -198,6 +207,7 @@ struct State {
     known_drops: u64,
     next: Instant,
     next_sweep: Instant,
+    next_look: Instant,
 }
 
 impl State {
@@ -228,6 +238,10 @@ impl State {
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
             self.processes.sweep();
+        }
+        if now >= self.next_look {
+            self.next_look = now + ENDED_CONTAINERS;
+            matcher.forget_ended(&self.processes);
         }
         let names = matcher.users.container_stats();
         self.gauges
@@ -412,6 +426,18 @@ impl Matcher {
                 let _ = containers.get(identity);
                 self.held.is_old(identity);
             }
+        }
+    }
+
+    /// Forgets the containers in which no process is any more.
+    fn forget_ended(&mut self, processes: &ProcessTable) {
+        if let Some(containers) = &mut self.containers {
+            let alive: HashSet<_, foldhash::fast::RandomState> = processes
+                .iter()
+                .filter(|process| process.exited.is_none())
+                .filter_map(|process| process.container.as_ref())
+                .collect();
+            containers.forget_ended(|identity| alive.contains(identity));
         }
     }
 

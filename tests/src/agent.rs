@@ -57,6 +57,7 @@ pub struct AgentBuilder {
     rules_paths: Vec<PathBuf>,
     options: Vec<String>,
     hosts: Option<String>,
+    run_folder: Option<PathBuf>,
     text: bool,
 }
 
@@ -91,6 +92,13 @@ impl AgentBuilder {
         self
     }
 
+    /// Lets the agent, and nobody else, see this folder as /run.
+    #[must_use]
+    pub fn run_folder(mut self, folder: PathBuf) -> Self {
+        self.run_folder = Some(folder);
+        self
+    }
+
     /// Sets `KEY=VALUE`.
     #[must_use]
     pub fn option(mut self, option: &str) -> Self {
@@ -115,10 +123,16 @@ impl AgentBuilder {
             rules.push(path);
         }
         let port = free_port();
-        let mut command = match &self.hosts {
-            Some(text) => with_hosts(&folder.path().join("hosts"), text),
-            None => Command::new(agent_binary()),
-        };
+        let mut mounts = Vec::new();
+        if let Some(text) = &self.hosts {
+            let hosts = folder.path().join("hosts");
+            std::fs::write(&hosts, text).expect("a hosts file is written");
+            mounts.push((hosts, "/etc/hosts"));
+        }
+        if let Some(run) = &self.run_folder {
+            mounts.push((run.clone(), "/run"));
+        }
+        let mut command = with_mounts(&mounts);
         command.args([
             "run",
             "--print-attached",
@@ -343,17 +357,23 @@ fn collect(stream: impl Read + Send + 'static) -> (Arc<Mutex<Vec<String>>>, Join
     (lines, reader)
 }
 
-/// The agent in a mount namespace of its own, in which /etc/hosts is this text.
-fn with_hosts(path: &Path, text: &str) -> Command {
-    std::fs::write(path, text).expect("a hosts file is written");
+/// The agent in a mount namespace of its own, with these mounts.
+fn with_mounts(mounts: &[(PathBuf, &str)]) -> Command {
+    if mounts.is_empty() {
+        return Command::new(agent_binary());
+    }
     let mut command = Command::new("unshare");
     command.args([
         "--mount",
         "sh",
-        "-c",
-        "mount --bind \"$0\" /etc/hosts && exec \"$@\"",
+        "-ec",
+        "while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\"; shift 2; done; shift; exec \"$@\"",
+        "sh",
     ]);
-    command.arg(path).arg(agent_binary());
+    for (source, target) in mounts {
+        command.arg(source).arg(target);
+    }
+    command.arg("--").arg(agent_binary());
     command
 }
 

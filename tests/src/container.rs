@@ -21,6 +21,8 @@ pub struct ContainerOptions<'a> {
     pub capabilities: &'a [&'a str],
     /// Mounts on top, in the words of the OCI runtime specification.
     pub mounts: Vec<serde_json::Value>,
+    /// Changes its OCI configuration.
+    pub configure: Option<fn(&mut serde_json::Value)>,
 }
 
 /// A running container; deleted when dropped. Its own first program is `sleep`.
@@ -93,7 +95,7 @@ impl Container {
         ];
         mounts.extend(options.mounts.iter().cloned());
         let capabilities = options.capabilities;
-        let config = json!({
+        let mut config = json!({
             "ociVersion": "1.0.2",
             "process": {
                 "terminal": false, "user": {"uid": 0, "gid": 0}, "args": command, "cwd": "/",
@@ -107,6 +109,9 @@ impl Container {
             "mounts": mounts,
             "linux": {"namespaces": namespaces, "cgroupsPath": format!("/docker/{id}")},
         });
+        if let Some(configure) = options.configure {
+            configure(&mut config);
+        }
         fs::write(folder.path().join("config.json"), config.to_string())
             .expect("a config is written");
         let init = runc(&folder)
@@ -171,6 +176,11 @@ impl Container {
             .expect("script runs")
     }
 
+    /// What would be `/run` if the container's state were at its usual place.
+    pub fn run_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("run")
+    }
+
     /// A path of the container as the host sees it.
     pub fn path(&self, inside: &str) -> std::path::PathBuf {
         self.folder
@@ -184,7 +194,10 @@ impl Container {
     }
 
     fn runc_words(&self) -> String {
-        format!("runc --root {}", self.folder.path().join("state").display())
+        format!(
+            "runc --root {}",
+            self.folder.path().join("run/runc").display()
+        )
     }
 }
 
@@ -202,7 +215,7 @@ impl Drop for Container {
 
 fn runc(folder: &TempDir) -> Command {
     let mut command = Command::new("runc");
-    command.arg("--root").arg(folder.path().join("state"));
+    command.arg("--root").arg(folder.path().join("run/runc"));
     command
 }
 

@@ -13,6 +13,7 @@ mod container;
 mod events;
 mod flip;
 mod namespace;
+pub mod runtime;
 
 pub use agent::{Agent, AgentBuilder, Alert, MARKER_RULE, agent_binary, run_to_end};
 pub use calls::{Seen, Watch};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use serde_json::{Value as Json, json};
 
 use super::{CliError, print};
-use crate::fields::extractor;
 use crate::fields::registry::{self, FieldDef};
+use crate::fields::{extractor, metadata_extractor};
 
 /// Arguments of `fields`.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,7 +73,7 @@ fn sorted_by_class<'f>(fields: &[&'f FieldDef]) -> Vec<&'f FieldDef> {
 
 /// Whether some event gives the field a value.
 fn has_value(field: &FieldDef) -> bool {
-    extractor(field.name).is_some()
+    extractor(field.name).is_some() || metadata_extractor(field.name).is_some()
 }
 
 fn as_json(field: &FieldDef) -> Json {

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+pub mod containers;
 pub mod events;
 pub mod fields;
 pub mod rules;
@@ -40,6 +41,8 @@ pub enum Command {
     Fields(fields::Args),
     /// Show what happens on this machine, event by event, or list the events there are
     Events(events::Args),
+    /// Show what is known of the containers on this machine, and the Pod Security Standard that each meets
+    Containers(containers::Args),
     /// Print the JSON Schema of rule files, rule tests or the configuration, for editors
     Schema(schema::Args),
     /// Print the versions of this program and of the rule language
@@ -56,6 +59,9 @@ pub enum CliError {
     /// `events` failed.
     #[error(transparent)]
     Events(#[from] events::EventsError),
+    /// `containers` failed.
+    #[error(transparent)]
+    Containers(#[from] containers::ContainersError),
     /// There is no such class of fields.
     #[error("there is no class of fields named '{class}': expected one of {known}")]
     UnknownClass {
@@ -110,6 +116,7 @@ impl Cli {
             Command::Rules(args) => rules::rules(&args),
             Command::Fields(args) => fields::fields(&args),
             Command::Events(args) => events::events(&args),
+            Command::Containers(args) => containers::containers(&args),
             Command::Schema(args) => schema::schema(&args),
             Command::Version(args) => version::version(&args),
         }

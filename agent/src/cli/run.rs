@@ -255,5 +255,11 @@ fn load_rules(args: &Args, config: &Config) -> Result<Program, RunError> {
         program.rules().len(),
         sources.len()
     );
+    for rule in program.rules().iter().filter(|rule| rule.is_switched_off) {
+        tracing::debug!(
+            "rule '{}' waits for what its lists and macros leave to you",
+            rule.name
+        );
+    }
     Ok(program)
 }

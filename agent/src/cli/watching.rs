@@ -7,17 +7,21 @@ use super::run::RunError;
 use super::wanted::{asks_for_names, wanted_by};
 use crate::alert::Dispatcher;
 use crate::config::{Config, OtherAbis};
-use crate::container::{Directory, DirectoryStats, MetadataTable};
+use crate::container::{
+    Directory, DirectoryStats, Inquiry, KubernetesApi, KubernetesStats, MetadataTable,
+};
 use crate::event::Pid;
 use crate::heap;
 use crate::http::Readiness;
 use crate::metrics::{
     CONTAINER_DEADLINE, CONTAINER_HELD, CONTAINER_RUNTIME_ERRORS, CONTAINER_UNKNOWN, CONTAINERS,
-    DROPS, EXECUTABLES_NOT_HASHED, HotCounter, Metrics, PROCESS_TABLE_DROPPED_TEXTS,
-    PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES,
-    RING_USED_BYTES, Sample, UNORDERED_RECORDS,
+    DROPS, EXECUTABLES_NOT_HASHED, HotCounter, KUBERNETES_ERRORS, Metrics,
+    PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
+    PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, Sample, UNORDERED_RECORDS,
 };
-use crate::pipeline::{Pipeline, PipelineError, PipelineGauges, needs_container_metadata};
+use crate::pipeline::{
+    Pipeline, PipelineError, PipelineGauges, needs_container_address, needs_container_metadata,
+};
 use crate::rules::Program;
 use crate::sensor::{self, Reader, Sensor};
 use crate::state::{ExecutableHashes, ProcessTable, Users, host_names};
@@ -73,7 +77,7 @@ impl Watching {
         let gauges = Arc::new(PipelineGauges::default());
         export(metrics, &sensor, &reader, &gauges)?;
         let containers = if needs_container_metadata(program) {
-            Some(ask_runtimes(config, metrics, &reader)?)
+            Some(ask_runtimes(config, program, metrics, &reader)?)
         } else {
             None
         };
@@ -121,17 +125,18 @@ impl Watching {
 /// Starts asking the container runtimes, and exports what is counted there.
 fn ask_runtimes(
     config: &Config,
+    program: &Program,
     metrics: &Metrics,
     reader: &Reader,
 ) -> Result<MetadataTable, RunError> {
     let stats = Arc::new(DirectoryStats::default());
     let wake = reader.wake_handle();
-    let directory = Directory::start(
-        &config.containers.sockets_below(&config.host_root),
-        &config.host_root,
-        Arc::clone(&stats),
-        Box::new(move || wake.wake()),
-    );
+    let inquiry = Inquiry {
+        sockets: &config.containers.sockets_below(&config.host_root),
+        host_root: &config.host_root,
+        needs_address: needs_container_address(program),
+    };
+    let directory = Directory::start(inquiry, Arc::clone(&stats), Box::new(move || wake.wake()));
     let errors = Arc::clone(&stats);
     metrics.register(&CONTAINER_RUNTIME_ERRORS, move || {
         vec![Sample::count([], errors.errors.load(Ordering::Relaxed))]
@@ -139,7 +144,30 @@ fn ask_runtimes(
     metrics.register(&CONTAINER_UNKNOWN, move || {
         vec![Sample::count([], stats.unknown.load(Ordering::Relaxed))]
     })?;
-    Ok(MetadataTable::new(directory))
+    let table = MetadataTable::new(directory);
+    match &config.kubernetes {
+        Some(api) => watch_pods(api, metrics, table),
+        None => Ok(table),
+    }
+}
+
+/// Starts watching the pods of this node, and exports what goes wrong there.
+fn watch_pods(
+    api: &KubernetesApi,
+    metrics: &Metrics,
+    table: MetadataTable,
+) -> Result<MetadataTable, RunError> {
+    let stats = Arc::new(KubernetesStats::default());
+    let updates = api.clone().watch(Arc::clone(&stats));
+    metrics.register(&KUBERNETES_ERRORS, move || {
+        [
+            ("request", &stats.errors),
+            ("too_many_pods", &stats.left_out),
+        ]
+        .map(|(cause, count)| Sample::count([cause.to_owned()], count.load(Ordering::Relaxed)))
+        .into()
+    })?;
+    Ok(table.with_pods(updates))
 }
 
 /// Our process id in the initial pid namespace; `None` if nothing tells.

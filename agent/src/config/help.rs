@@ -118,6 +118,22 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "Bytes that waiting events take at most",
     ),
     (
+        "kubernetes",
+        "What the Kubernetes API adds to what the container runtimes tell of pods",
+    ),
+    (
+        "kubernetes.enabled",
+        "Watch the pods of this node through the Kubernetes API",
+    ),
+    (
+        "kubernetes.node_name",
+        "The name of this node; if it is not set, that in the environment variable NODE_NAME",
+    ),
+    (
+        "kubernetes.kubeconfig",
+        "A file that says how to reach the API; without it, the service account of the agent's own pod is used",
+    ),
+    (
         "outputs_queue",
         "The queue of alerts in front of each output",
     ),

@@ -65,7 +65,7 @@ pub fn keys() -> Vec<Key> {
         value: Value::Null,
         location: Location::Option("".into()),
     };
-    let _defaults = Config::read(Section::root(nothing, &reading));
+    let _defaults = Config::read(Section::root(nothing, &reading), None);
     reading.keys.into_inner()
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod falco;
 mod help;
 mod key;
+mod kubernetes;
 mod option;
 mod rule_files;
 mod rule_settings;
@@ -32,6 +33,7 @@ use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
 
 use crate::alert::{AlertFormat, DEFAULT_CAPACITY};
+use crate::container::KubernetesApi;
 use crate::rules::{AppendOutput, OutputSettings, Priority, RuleSwitch};
 use document::{Node, Value};
 use section::{Reading, Section};
@@ -72,6 +74,9 @@ pub struct Config {
     pub sensor: Sensor,
     /// `container_engines` and `container_metadata`.
     pub containers: Containers,
+    /// `kubernetes`: how the Kubernetes API is asked about the pods of this node; `None`, the default, if
+    /// it is not.
+    pub kubernetes: Option<KubernetesApi>,
     /// `process_table_size`: processes kept; the least recently used one makes room. Default
     /// 262144.
     pub process_table_size: NonZeroUsize,
@@ -286,7 +291,8 @@ impl Config {
             option::apply(&mut root, option)?;
         }
         let reading = Reading::default();
-        let mut config = Self::read(Section::root(root, &reading));
+        let node = as_text("NODE_NAME").filter(|name| !name.is_empty());
+        let mut config = Self::read(Section::root(root, &reading), node);
         let mut problems = reading.problems.into_inner();
         problems.sort_by_key(|problem| problem.location.line());
         if !problems.is_empty() {
@@ -307,7 +313,7 @@ impl Config {
     }
 
     /// Every key there is, in one place.
-    fn read(mut top: Section<'_>) -> Self {
+    fn read(mut top: Section<'_>, node: Option<String>) -> Self {
         let format = AlertFormat::default();
         let config = Self {
             rules_files: top
@@ -349,6 +355,7 @@ impl Config {
             log_level: top.value("log_level", LogLevel::default()),
             sensor: read_sensor(top.section("sensor")),
             containers: Containers::read(&mut top),
+            kubernetes: kubernetes::read(top.section("kubernetes"), node),
             process_table_size: {
                 let entries = top.number("process_table_size", 262_144, 1024..=8_388_608);
                 size(entries).unwrap_or(NonZeroUsize::MIN)

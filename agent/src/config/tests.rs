@@ -424,3 +424,26 @@ fn rules_of_a_directory_come_in_the_order_of_their_names() {
     assert_eq!(texts(config.rule_files(&[chosen]).unwrap()), ["notes.txt"]);
     assert!(config.rule_files(&[optional]).is_err());
 }
+
+#[test]
+fn the_kubernetes_api_is_asked_if_it_is_enabled_and_the_node_is_named() {
+    let load = |options: &[&str], node: Option<&str>| {
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let variable = |name: &str| (name == "NODE_NAME").then(|| node.map(Into::into))?;
+        Config::from_text(None, &options, &variable)
+            .map(|config| config.kubernetes.map(|api| api.node))
+            .map_err(|error| error.to_string())
+    };
+    let enabled = "kubernetes.enabled=true";
+    assert_eq!(load(&[], Some("n1")), Ok(None));
+    assert_eq!(load(&[enabled], Some("n1")), Ok(Some("n1".to_owned())));
+    let named = "kubernetes.node_name=n2.example";
+    assert_eq!(
+        load(&[enabled, named], Some("n1")),
+        Ok(Some("n2.example".to_owned()))
+    );
+    let missing = load(&[enabled], None).unwrap_err();
+    assert!(missing.contains("NODE_NAME"), "{missing}");
+    let hostile = load(&[enabled, "kubernetes.node_name=a,b"], None).unwrap_err();
+    assert!(hostile.contains("expected the name of a node"), "{hostile}");
+}

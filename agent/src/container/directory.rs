@@ -4,8 +4,9 @@
 //! up nobody else. A runtime may not know a container yet whose cgroup exists (a pod's sandbox is
 //! registered after its start), so the question is repeated for a while.
 
+use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::runtime::{Bundles, RuntimeClient, RuntimeError, Socket, describe};
-use super::{ContainerIdentity, ContainerMetadata, Runtime};
+use super::runtime::{Bundles, RuntimeClient, RuntimeError, Socket, describe, in_time};
+use super::security::{ProcessSecurity, SecurityState, Verdict};
+use super::{ContainerIdentity, ContainerMetadata, Mounts, Runtime, first_processes};
 
 /// Questions and answers under way; more are dropped, and asked again at the container's next event.
 const QUEUE: usize = 8192;
@@ -28,6 +30,22 @@ const UNKNOWN: Duration = Duration::from_millis(500);
 const NOBODY: Duration = Duration::from_millis(100);
 /// The waits between questions: from the first to the longest, each twice the one before.
 const WAITS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// When the container's first process is looked at again, counted from the time before, while its runtime
+/// still prepares it.
+const LOOKS: [Duration; 6] = [
+    Duration::from_millis(10),
+    Duration::from_millis(40),
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+];
+/// Looks within which that is likely over, a quarter of a second: so long is waited where nothing else tells
+/// what will confine the container.
+const LOOKS_WAITED_FOR: usize = 3;
+/// How often, at most, all processes are looked through for the first ones of containers whose pid no
+/// runtime tells.
+const SCANS: Duration = Duration::from_millis(100);
 /// How often is said that a runtime does not answer well.
 const COMPLAINTS: Duration = Duration::from_mins(1);
 
@@ -38,8 +56,8 @@ pub struct Description {
     pub identity: Arc<ContainerIdentity>,
     /// What is known; `None` if nothing is.
     pub metadata: Option<Arc<ContainerMetadata>>,
-    /// Nothing more will come.
-    pub is_final: bool,
+    /// All that an alert may ask for is there, or nothing more will come: events need not wait.
+    pub is_settled: bool,
 }
 
 /// Counts of a [`Directory`], all since the start.
@@ -58,23 +76,35 @@ pub struct Directory {
     answers: mpsc::Receiver<Description>,
 }
 
+/// Whom a [`Directory`] asks, and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Inquiry<'a> {
+    /// The sockets of the runtimes.
+    pub sockets: &'a [Socket],
+    /// Below which the bundles are.
+    pub host_root: &'a Path,
+    /// Somebody wants to know addresses, which a runtime tells only once it has started a container.
+    pub needs_address: bool,
+}
+
 /// Wakes whoever takes the answers.
 pub type WakeUp = Box<dyn Fn() -> io::Result<()> + Send + Sync>;
 
 impl Directory {
     /// Starts the asking side on the current tokio runtime. It ends with this end.
-    pub fn start(
-        sockets: &[Socket],
-        host_root: &Path,
-        stats: Arc<DirectoryStats>,
-        wake_up: WakeUp,
-    ) -> Self {
+    pub fn start(inquiry: Inquiry<'_>, stats: Arc<DirectoryStats>, wake_up: WakeUp) -> Self {
         let (questions, asked) = mpsc::channel(QUEUE);
         let (told, answers) = mpsc::channel(QUEUE);
-        let clients = sockets.iter().map(|socket| Client::new(socket.client()));
+        let clients = inquiry
+            .sockets
+            .iter()
+            .map(|socket| Client::new(socket.client()));
         let asker = Arc::new(Asker {
             clients: clients.map(Arc::new).collect(),
-            bundles: Bundles::new(host_root),
+            bundles: Bundles::new(inquiry.host_root),
+            needs_address: inquiry.needs_address,
+            proc_root: inquiry.host_root.join("proc"),
+            scanned: Mutex::new(None),
             stats,
             told,
             wake_up,
@@ -93,6 +123,11 @@ impl Directory {
         self.answers.try_recv().ok()
     }
 
+    /// Waits for the next answer; `None` if no more can come.
+    pub async fn next_answer(&mut self) -> Option<Description> {
+        self.answers.recv().await
+    }
+
     /// Both ends of a directory that nobody answers but the caller.
     #[cfg(test)]
     pub(crate) fn manual() -> (
@@ -109,6 +144,7 @@ impl Directory {
 struct Client {
     runtime: Box<dyn RuntimeClient>,
     requests: Semaphore,
+    glimpses: Semaphore,
     last_complaint: Mutex<Option<Instant>>,
 }
 
@@ -117,6 +153,7 @@ impl Client {
         Self {
             runtime,
             requests: Semaphore::new(REQUESTS),
+            glimpses: Semaphore::new(REQUESTS),
             last_complaint: Mutex::new(None),
         }
     }
@@ -125,6 +162,13 @@ impl Client {
         // The semaphore is never closed; if it were, the bound would be gone and nothing else.
         let _permit = self.requests.acquire().await;
         describe(&*self.runtime, id).await
+    }
+
+    /// What it tells at once. Those that wait for a whole answer are not in the way.
+    async fn glimpse(&self, id: &str) -> Option<ContainerMetadata> {
+        let _permit = self.glimpses.acquire().await;
+        // Whoever fails here fails to give the whole answer as well, and is heard of then.
+        in_time(self.runtime.glimpse(id)).await.ok().flatten()
     }
 
     async fn complain(&self, error: &RuntimeError) {
@@ -151,10 +195,16 @@ enum Answer {
 struct Asker {
     clients: Vec<Arc<Client>>,
     bundles: Bundles,
+    needs_address: bool,
+    proc_root: PathBuf,
+    /// The first processes of all containers, and when somebody began to look for them.
+    scanned: Mutex<Option<(Instant, FirstProcesses)>>,
     stats: Arc<DirectoryStats>,
     told: mpsc::Sender<Description>,
     wake_up: WakeUp,
 }
+
+type FirstProcesses = HashMap<ContainerIdentity, u32>;
 
 impl Asker {
     async fn run(self: Arc<Self>, mut asked: mpsc::Receiver<Arc<ContainerIdentity>>) {
@@ -171,40 +221,134 @@ impl Asker {
         }
     }
 
+    /// Tells what the runtimes know of a container, and once more when the kernel knows better: when its
+    /// first process runs the container's own program.
     async fn find_out(&self, identity: Arc<ContainerIdentity>) {
+        let described = self.find_description(&identity).await;
+        let is_described = described.is_some();
+        let described = described.unwrap_or_default();
+        let mut told = None;
+        // A specification says what will confine the container: no event has to wait for more.
+        let has_specification = described.security.bounding.is_some();
+        if has_specification {
+            self.tell(&identity, Some(described.clone()), true).await;
+            told = Some((described.clone(), true));
+        }
+        for (look, wait) in LOOKS.into_iter().map(Some).chain([None]).enumerate() {
+            let process = self.process_of(&identity, &described).await;
+            let is_preparing = process.as_ref().is_some_and(|found| found.is_preparing);
+            let wait = wait.filter(|_| is_preparing);
+            let is_settled = wait.is_none() || has_specification || look >= LOOKS_WAITED_FOR;
+            let is_known = is_described || process.is_some();
+            let mut metadata = described.clone();
+            if let Some(process) = process.filter(|_| wait.is_none()) {
+                process.correct(&mut metadata);
+            }
+            let news = (metadata, is_settled);
+            if told.as_ref() != Some(&news) {
+                let known = is_known.then(|| news.0.clone());
+                self.tell(&identity, known, is_settled).await;
+                told = Some(news);
+            }
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return,
+            }
+        }
+    }
+
+    /// What confines the container's first process; `None` if there is none any more, or yet.
+    async fn process_of(
+        &self,
+        identity: &Arc<ContainerIdentity>,
+        described: &ContainerMetadata,
+    ) -> Option<ProcessSecurity> {
+        let pid = match described.init_pid {
+            Some(pid) => pid,
+            None => self.first_process(identity).await?,
+        };
+        let (root, identity) = (self.proc_root.clone(), Arc::clone(identity));
+        let read =
+            tokio::task::spawn_blocking(move || ProcessSecurity::read(&root, pid, &identity));
+        // An error would be a panic, which has been printed where it was.
+        read.await.ok().flatten()
+    }
+
+    /// The pid of the container's first process, from a list of all that serves everybody who asked before
+    /// it was begun.
+    async fn first_process(&self, identity: &ContainerIdentity) -> Option<u32> {
+        let asked = Instant::now();
+        let mut scanned = self.scanned.lock().await;
+        if let Some((begun, found)) = &*scanned {
+            if *begun >= asked {
+                return found.get(identity).copied();
+            }
+            tokio::time::sleep(SCANS.saturating_sub(begun.elapsed())).await;
+        }
+        let begun = Instant::now();
+        let root = self.proc_root.clone();
+        let found = tokio::task::spawn_blocking(move || first_processes(&root));
+        // An error would be a panic, which has been printed where it was; without a procfs nobody is
+        // found, and the agent has said so when it started.
+        let found = found.await.ok().and_then(Result::ok).unwrap_or_default();
+        let pid = found.get(identity).copied();
+        *scanned = Some((begun, found));
+        pid
+    }
+
+    /// What the runtimes know of a container; what its bundle tells is told at once.
+    async fn find_description(
+        &self,
+        identity: &Arc<ContainerIdentity>,
+    ) -> Option<ContainerMetadata> {
         let started = tokio::time::Instant::now();
         let (mut wait, longest) = WAITS;
         let mut bundle = None;
+        let mut glimpse = None;
         loop {
             if bundle.is_none() {
-                bundle = self.bundle_of(&identity).await;
+                bundle = self.bundle_of(identity).await;
                 if let Some(found) = &bundle {
                     // It is what there is, should the deadline pass.
-                    self.tell(&identity, Some(found.clone()), false).await;
+                    self.tell(identity, Some(found.clone()), false).await;
                 }
             }
             let clients = self.present();
             let nobody = clients.is_empty();
-            let patience = match self.ask_all(clients, &identity).await {
-                Answer::Found(mut found) => {
-                    if let Some(bundle) = bundle {
-                        found.complete_from(bundle);
-                    }
-                    return self.tell(&identity, Some(*found), true).await;
+            let glimpses = self.glimpse_of(clients.clone(), identity);
+            let answers = self.ask_all(clients, identity);
+            tokio::pin!(glimpses, answers);
+            let answer = tokio::select! {
+                answer = &mut answers => answer,
+                Some(found) = &mut glimpses, if glimpse.is_none() => {
+                    let found = completed(found, bundle.clone());
+                    // A list leaves out what the bundle has.
+                    let is_settled = found.privileged.is_some() && !self.needs_address;
+                    self.tell(identity, Some(found.clone()), is_settled).await;
+                    glimpse = Some(found);
+                    answers.await
+                }
+            };
+            let patience = match answer {
+                Answer::Found(found) => {
+                    return Some(completed(*found, bundle));
                 }
                 Answer::Unknown if nobody => NOBODY,
+                // Whoever showed it is about to know it.
+                Answer::Unknown if glimpse.is_some() => UNANSWERED,
                 Answer::Unknown => UNKNOWN,
                 Answer::Failed => UNANSWERED,
             };
             // With nobody to ask, or nobody who would know, a bundle is all there will ever be.
             let alone = bundle
                 .as_ref()
-                .is_some_and(|bundle| nobody || is_unmanaged(&identity, bundle));
+                .is_some_and(|bundle| nobody || is_unmanaged(identity, bundle));
             if alone || started.elapsed() >= patience {
-                if bundle.is_none() {
+                let known = glimpse.or(bundle);
+                if known.is_none() {
                     self.stats.unknown.fetch_add(1, Ordering::Relaxed);
                 }
-                return self.tell(&identity, bundle, true).await;
+                return known;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(longest);
@@ -223,6 +367,27 @@ impl Asker {
     fn present(&self) -> Vec<Arc<Client>> {
         let exists = |client: &&Arc<Client>| client.runtime.socket().exists();
         self.clients.iter().filter(exists).cloned().collect()
+    }
+
+    /// What one of them tells at once: the one that made the container, for only that one has a list
+    /// with it.
+    async fn glimpse_of(
+        &self,
+        clients: Vec<Arc<Client>>,
+        identity: &Arc<ContainerIdentity>,
+    ) -> Option<ContainerMetadata> {
+        let mut glimpses = JoinSet::new();
+        for client in clients {
+            let identity = Arc::clone(identity);
+            glimpses.spawn(async move { client.glimpse(identity.full_id()).await });
+        }
+        while let Some(glimpse) = glimpses.join_next().await {
+            // An error would be a panic, which has been printed where it was.
+            if let Ok(Some(found)) = glimpse {
+                return Some(found);
+            }
+        }
+        None
     }
 
     /// The first answer of those that know the container.
@@ -266,13 +431,16 @@ impl Asker {
     async fn tell(
         &self,
         identity: &Arc<ContainerIdentity>,
-        metadata: Option<ContainerMetadata>,
-        is_final: bool,
+        mut metadata: Option<ContainerMetadata>,
+        is_settled: bool,
     ) {
+        if let Some(metadata) = &mut metadata {
+            metadata.verdict = Verdict::of(identity.full_id(), metadata);
+        }
         let description = Description {
             identity: Arc::clone(identity),
             metadata: metadata.map(Arc::new),
-            is_final,
+            is_settled,
         };
         // Without the other end there is nobody to tell.
         if self.told.send(description).await.is_ok()
@@ -281,6 +449,22 @@ impl Asker {
             tracing::warn!(%error, "cannot wake the matching thread");
         }
     }
+}
+
+/// What a runtime tells, with what only the bundle does. Of mounts the runtime tells all that were asked
+/// for; a bundle also has those that the runtime makes for itself.
+fn completed(mut found: ContainerMetadata, bundle: Option<ContainerMetadata>) -> ContainerMetadata {
+    if let Some(bundle) = bundle {
+        // An engine tells what was asked for, the bundle what came of it.
+        let asked = std::mem::replace(&mut found.security, bundle.security);
+        found.security.complete_from(asked);
+        found.complete_from(ContainerMetadata {
+            mounts: Mounts::default(),
+            security: SecurityState::default(),
+            ..bundle
+        });
+    }
+    found
 }
 
 /// Whether no runtime with an interface of ours made this container: it was started by runc itself,
@@ -304,6 +488,14 @@ mod tests {
     }
 
     fn start(root: &tempfile::TempDir, sockets: &[(Protocol, &str)]) -> Directory {
+        start_for(root, sockets, false)
+    }
+
+    fn start_for(
+        root: &tempfile::TempDir,
+        sockets: &[(Protocol, &str)],
+        needs_address: bool,
+    ) -> Directory {
         let sockets: Vec<Socket> = sockets
             .iter()
             .map(|(protocol, name)| Socket {
@@ -312,7 +504,12 @@ mod tests {
             })
             .collect();
         let nobody = Box::new(|| Ok(()));
-        Directory::start(&sockets, root.path(), Arc::default(), nobody)
+        let inquiry = Inquiry {
+            sockets: &sockets,
+            host_root: root.path(),
+            needs_address,
+        };
+        Directory::start(inquiry, Arc::default(), nobody)
     }
 
     fn engine(root: &tempfile::TempDir, name: &str) {
@@ -341,7 +538,76 @@ mod tests {
         assert!(directory.ask(&identity()));
         let answer = directory.answers.recv().await.unwrap();
         assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
-        assert!(answer.is_final);
+        assert!(answer.is_settled);
+    }
+
+    #[tokio::test]
+    async fn two_thousand_containers_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        engine(&root, "works");
+        let mut directory = start(&root, &[(Protocol::Docker, "works")]);
+        for number in 0..2000 {
+            let path = format!("/docker/{number:064x}");
+            let identity = ContainerIdentity::from_cgroup_path(path.as_bytes()).unwrap();
+            assert!(directory.ask(&Arc::new(identity)));
+        }
+        for _ in 0..2000 {
+            let answer = directory.answers.recv().await.unwrap();
+            assert_eq!(answer.metadata.unwrap().name.as_deref(), Some("web"));
+            assert!(answer.is_settled);
+        }
+    }
+
+    /// An engine that is busy starting the container: it only lists it.
+    fn busy_engine(root: &tempfile::TempDir, name: &str) {
+        let listener = UnixListener::bind(root.path().join(name)).unwrap();
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let count = stream.read(&mut request).await.unwrap_or(0);
+                if request[..count].starts_with(b"GET /containers/json?") {
+                    let body =
+                        format!(r#"[{{"Id": "{ID}", "Names": ["/web"], "Image": "app:2"}}]"#);
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    );
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                }
+                kept.push(stream);
+            }
+        });
+    }
+
+    #[tokio::test]
+    async fn a_list_and_a_bundle_settle_what_needs_no_address() {
+        for (with_bundle, needs_address, expected) in [
+            (true, false, true),
+            (false, false, false),
+            (true, true, false),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            if with_bundle {
+                let bundle = root.path().join(format!(
+                    "run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/{ID}"
+                ));
+                std::fs::create_dir_all(&bundle).unwrap();
+                std::fs::write(bundle.join("config.json"), "{}").unwrap();
+            }
+            busy_engine(&root, "busy");
+            let mut directory = start_for(&root, &[(Protocol::Docker, "busy")], needs_address);
+            assert!(directory.ask(&identity()));
+            if with_bundle {
+                assert!(!directory.answers.recv().await.unwrap().is_settled);
+            }
+            let answer = directory.answers.recv().await.unwrap();
+            assert_eq!(answer.is_settled, expected, "{with_bundle} {needs_address}");
+            let metadata = answer.metadata.unwrap();
+            assert_eq!(metadata.name.as_deref(), Some("web"));
+            assert_eq!(metadata.image.tag.as_deref(), Some("2"));
+            assert_eq!(metadata.privileged.is_some(), with_bundle);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -350,7 +616,78 @@ mod tests {
         let mut directory = start(&root, &[(Protocol::Docker, "absent")]);
         assert!(directory.ask(&identity()));
         let answer = directory.answers.recv().await.unwrap();
-        assert!(answer.metadata.is_none() && answer.is_final);
+        assert!(answer.metadata.is_none() && answer.is_settled);
+    }
+
+    /// A process of the container with this name, in a procfs below the root.
+    fn process(root: &tempfile::TempDir, name: &str) {
+        let of_process = root.path().join("proc/7");
+        std::fs::create_dir_all(&of_process).unwrap();
+        let write = |file: &str, text: &str| std::fs::write(of_process.join(file), text).unwrap();
+        write("cgroup", &format!("0::/docker/{ID}\n"));
+        let status = format!("Name:\t{name}\nNSpid:\t7\t1\nCapBnd:\t0000000000000001\n");
+        // Replaced at once: the reader may be there.
+        write("new", &status);
+        std::fs::rename(of_process.join("new"), of_process.join("status")).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_process_is_waited_for_that_its_runtime_still_prepares() {
+        let root = tempfile::tempdir().unwrap();
+        engine(&root, "works");
+        process(&root, "runc:[2:INIT]");
+        let mut directory = start(&root, &[(Protocol::Docker, "works")]);
+        assert!(directory.ask(&identity()));
+        let answer = directory.next_answer().await.unwrap();
+        let known = answer.metadata.unwrap();
+        assert_eq!((known.security.bounding, answer.is_settled), (None, false));
+        process(&root, "web");
+        let answer = loop {
+            let answer = directory.next_answer().await.unwrap();
+            // On a slow machine the wait may be over before.
+            if answer
+                .metadata
+                .as_ref()
+                .unwrap()
+                .security
+                .bounding
+                .is_some()
+            {
+                break answer;
+            }
+        };
+        let known = answer.metadata.unwrap();
+        assert_eq!(
+            (known.security.bounding, answer.is_settled),
+            (Some(1), true)
+        );
+        assert_eq!(known.name.as_deref(), Some("web"));
+    }
+
+    #[tokio::test]
+    async fn a_specification_is_told_at_once_and_corrected_by_the_kernel() {
+        let root = tempfile::tempdir().unwrap();
+        let bundle = root
+            .path()
+            .join("run/containerd/io.containerd.runtime.v2.task/moby")
+            .join(ID);
+        std::fs::create_dir_all(&bundle).unwrap();
+        let specification = r#"{"process": {"capabilities": {"bounding": ["CAP_KILL"]}}}"#;
+        std::fs::write(bundle.join("config.json"), specification).unwrap();
+        engine(&root, "works");
+        process(&root, "runc:[2:INIT]");
+        let mut directory = start(&root, &[(Protocol::Docker, "works")]);
+        assert!(directory.ask(&identity()));
+        let answer = loop {
+            let answer = directory.next_answer().await.unwrap();
+            if answer.is_settled {
+                break answer;
+            }
+        };
+        assert_eq!(answer.metadata.unwrap().security.bounding, Some(1 << 5));
+        process(&root, "web");
+        let answer = directory.next_answer().await.unwrap();
+        assert_eq!(answer.metadata.unwrap().security.bounding, Some(1));
     }
 
     #[tokio::test]

@@ -1,6 +1,12 @@
 //! What is known of a container beside its id.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+
 use super::image::ImageReference;
+use super::packed_texts::{PackedTexts, Packer};
+use super::pod_details::PodDetails;
+use super::security::{SecurityState, Verdict};
 
 /// Labels longer than this, in bytes, are left out: Falco's `label_max_len`.
 const LABEL_LIMIT: usize = 100;
@@ -25,13 +31,17 @@ pub struct ContainerMetadata {
     /// The user that it was configured to run as.
     pub user: Option<Box<str>>,
     /// The mounts, in the runtime's order.
-    pub mounts: Box<[Mount]>,
+    pub mounts: Mounts,
     /// The labels, sorted.
     pub labels: Labels,
     /// The first IPv4 address.
     pub ip: Option<Box<str>>,
     /// Which namespaces are the host's.
     pub host_namespaces: HostNamespaces,
+    /// What confines it.
+    pub security: SecurityState,
+    /// Which Pod Security Standard it meets, by all of the above.
+    pub verdict: Verdict,
     /// The pid of its first process, in the runtime's pid namespace.
     pub init_pid: Option<u32>,
     /// The pod that it is part of.
@@ -89,21 +99,21 @@ impl Image {
 }
 
 /// A part of the host's file system in a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mount {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mount<'m> {
     /// What is mounted: a path of the host, or a kind such as `tmpfs`.
-    pub source: Box<str>,
+    pub source: &'m str,
     /// Where.
-    pub destination: Box<str>,
+    pub destination: &'m str,
     /// Options, as the runtime shows them.
-    pub mode: Box<str>,
+    pub mode: &'m str,
     /// Can be written to.
     pub writable: bool,
     /// How mounts spread.
-    pub propagation: Box<str>,
+    pub propagation: &'m str,
 }
 
-impl std::fmt::Display for Mount {
+impl std::fmt::Display for Mount<'_> {
     /// `SOURCE:DESTINATION:MODE:WRITABLE:PROPAGATION`, as in Falco.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -111,6 +121,60 @@ impl std::fmt::Display for Mount {
             "{}:{}:{}:{}:{}",
             self.source, self.destination, self.mode, self.writable, self.propagation
         )
+    }
+}
+
+/// The mounts of a container, in the runtime's order. What is too much is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mounts(PackedTexts);
+
+impl Mounts {
+    /// Texts of one mount.
+    const PARTS: usize = 5;
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len() / Self::PARTS
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The mount at this position.
+    pub fn get(&self, position: usize) -> Option<Mount<'_>> {
+        let first = position.checked_mul(Self::PARTS)?;
+        (position < self.len()).then(|| Mount {
+            source: self.0.get(first),
+            destination: self.0.get(first + 1),
+            mode: self.0.get(first + 2),
+            propagation: self.0.get(first + 3),
+            writable: !self.0.get(first + 4).is_empty(),
+        })
+    }
+
+    /// All.
+    pub fn iter(&self) -> impl Iterator<Item = Mount<'_>> {
+        (0..self.len()).filter_map(|position| self.get(position))
+    }
+}
+
+impl<'m> FromIterator<Mount<'m>> for Mounts {
+    fn from_iter<I: IntoIterator<Item = Mount<'m>>>(mounts: I) -> Self {
+        let mut packer = Packer::default();
+        for mount in mounts.into_iter().take(ITEM_LIMIT) {
+            let writable = if mount.writable { "w" } else { "" };
+            let Mount {
+                source,
+                destination,
+                mode,
+                propagation,
+                ..
+            } = mount;
+            packer.push(&[source, destination, mode, propagation, writable]);
+        }
+        Self(packer.finish())
     }
 }
 
@@ -123,6 +187,8 @@ pub struct HostNamespaces {
     pub network: Option<bool>,
     /// IPC.
     pub ipc: Option<bool>,
+    /// Users and groups.
+    pub user: Option<bool>,
 }
 
 /// The Kubernetes pod of a container.
@@ -142,35 +208,60 @@ pub struct PodMetadata {
     pub ip: Option<Box<str>>,
     /// What set up its network said, in JSON.
     pub network_json: Option<Box<str>>,
+    /// What the Kubernetes API says of it.
+    pub details: Option<Arc<PodDetails>>,
 }
 
 /// Labels, sorted by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels(Box<[(Box<str>, Box<str>)]>);
+pub struct Labels(PackedTexts);
 
 impl Labels {
     /// From pairs in any order; what is too long or too much is left out.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut labels: Vec<(Box<str>, Box<str>)> = pairs
+        Self::within(LABEL_LIMIT, pairs)
+    }
+
+    /// The same, of keys and values that have at most `limit` bytes.
+    pub(super) fn within(limit: usize, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut labels: Vec<(String, String)> = pairs
             .into_iter()
-            .filter(|(key, value)| key.len() <= LABEL_LIMIT && value.len() <= LABEL_LIMIT)
-            .map(|(key, value)| (key.into(), value.into()))
+            .filter(|(key, value)| key.len() <= limit && value.len() <= limit)
             .collect();
         labels.sort_unstable();
-        labels.truncate(ITEM_LIMIT);
-        Self(labels.into())
+        let mut packer = Packer::default();
+        for (key, value) in labels.iter().take(ITEM_LIMIT) {
+            packer.push(&[key, value]);
+        }
+        Self(packer.finish())
     }
 
     /// The value of a label.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let at = self.0.binary_search_by(|(name, _)| (**name).cmp(key));
-        Some(&self.0.get(at.ok()?)?.1)
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.0.get(2 * middle).cmp(key) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Some(self.0.get(2 * middle + 1)),
+            }
+        }
+        None
+    }
+
+    /// All, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        (0..self.len()).map(|position| (self.0.get(2 * position), self.0.get(2 * position + 1)))
+    }
+
+    fn len(&self) -> usize {
+        self.0.len() / 2
     }
 
     /// `KEY:VALUE, KEY:VALUE` of all that Kubernetes did not set itself; `None` if there is none.
     pub fn shown(&self) -> Option<String> {
         let shown: Vec<String> = self
-            .0
             .iter()
             .filter(|(key, _)| {
                 !key.starts_with(KUBERNETES_LABEL) && !key.starts_with("annotation.")
@@ -182,9 +273,9 @@ impl Labels {
 }
 
 impl ContainerMetadata {
-    /// Keeps this many mounts at most.
-    pub(super) fn set_mounts(&mut self, mounts: impl IntoIterator<Item = Mount>) {
-        self.mounts = mounts.into_iter().take(ITEM_LIMIT).collect();
+    /// Whether a runtime or a bundle told of the container, and not only its process.
+    pub(super) fn is_described(&self) -> bool {
+        self.name.is_some() || self.user.is_some() || self.image.reference.is_some()
     }
 
     /// Fills what is missing here from another description of the same container.
@@ -212,6 +303,8 @@ impl ContainerMetadata {
         fill(&mut self.host_namespaces.pid, theirs.pid);
         fill(&mut self.host_namespaces.network, theirs.network);
         fill(&mut self.host_namespaces.ipc, theirs.ipc);
+        fill(&mut self.host_namespaces.user, theirs.user);
+        self.security.complete_from(other.security);
         fill(&mut self.init_pid, other.init_pid);
         fill(&mut self.pod, other.pod);
     }
@@ -260,6 +353,10 @@ mod tests {
         assert_eq!(labels.get("long"), None);
         assert_eq!(labels.shown().as_deref(), Some("app:shop, tier:web"));
         assert_eq!(Labels::default().shown(), None);
+        let many = (0..=ITEM_LIMIT).map(|number| (format!("k{number:04}"), number.to_string()));
+        let many = Labels::new(many);
+        assert_eq!((many.len(), many.get("k0255")), (ITEM_LIMIT, Some("255")));
+        assert_eq!(many.get("k0256"), None);
     }
 
     #[test]

@@ -4,10 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+
 use super::directory::{Description, Directory};
+use super::pod_details::{PodUpdate, Pods, pod_uid};
 use super::{ContainerIdentity, ContainerMetadata};
 
-/// Containers remembered: ended ones too, until newer ones push them out. At some 4 KB each, as in a
+/// Containers remembered, should they not be forgotten in time when they end. At some 4 KB each, as in a
 /// pod with a dozen mounts and labels, they take 8 MB.
 const LIMIT: usize = 2048;
 /// When a container that nobody knew is asked for again: a runtime may have been restarted.
@@ -17,6 +20,8 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct MetadataTable {
     directory: Directory,
+    /// What the Kubernetes API tells, if it is asked.
+    pods: Option<Pods>,
     containers: HashMap<Arc<ContainerIdentity>, Entry, foldhash::fast::RandomState>,
     /// Oldest first, for eviction.
     order: VecDeque<Arc<ContainerIdentity>>,
@@ -26,6 +31,8 @@ pub struct MetadataTable {
 struct Entry {
     metadata: Option<Arc<ContainerMetadata>>,
     state: State,
+    /// At the last look, no process was in it.
+    is_empty: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +61,17 @@ impl MetadataTable {
     pub fn new(directory: Directory) -> Self {
         Self {
             directory,
+            pods: None,
             containers: HashMap::default(),
             order: VecDeque::new(),
         }
+    }
+
+    /// With what the Kubernetes API tells of pods.
+    #[must_use]
+    pub fn with_pods(mut self, updates: mpsc::Receiver<PodUpdate>) -> Self {
+        self.pods = Some(Pods::new(updates));
+        self
     }
 
     /// The metadata of a container, which is asked for if it has not been.
@@ -103,6 +118,7 @@ impl MetadataTable {
         let entry = Entry {
             metadata: None,
             state: State::Awaited,
+            is_empty: false,
         };
         if self
             .containers
@@ -121,11 +137,12 @@ impl MetadataTable {
     /// Takes the answers that have come, and returns the containers whose events need not wait any
     /// more.
     pub fn take_answers(&mut self, mut settled: impl FnMut(&Arc<ContainerIdentity>)) {
+        self.take_pods();
         while let Some(answer) = self.directory.answer() {
             let Description {
                 identity,
                 metadata,
-                is_final,
+                is_settled,
             } = answer;
             let Some(entry) = self.containers.get_mut(&identity) else {
                 continue;
@@ -133,12 +150,46 @@ impl MetadataTable {
             if metadata.is_some() {
                 entry.metadata = metadata;
             }
-            if is_final {
-                entry.state = match entry.metadata {
-                    Some(_) => State::Known,
-                    None => State::Unknown(Instant::now()),
+            if let Some(pods) = &self.pods {
+                pods.complete(&identity, &mut entry.metadata);
+            }
+            if is_settled {
+                let described = entry.metadata.as_ref().map(|known| known.is_described());
+                entry.state = if described == Some(true) {
+                    State::Known
+                } else {
+                    State::Unknown(Instant::now())
                 };
                 settled(&identity);
+            }
+        }
+    }
+
+    /// Forgets the containers that have ended: no process was in them the last time, and none is now. One
+    /// that was just made has none yet.
+    pub fn forget_ended(&mut self, is_alive: impl Fn(&Arc<ContainerIdentity>) -> bool) {
+        self.containers.retain(|identity, entry| {
+            let was_empty = entry.is_empty;
+            entry.is_empty = !is_alive(identity);
+            !(was_empty && entry.is_empty) || entry.state == State::Awaited
+        });
+        let containers = &self.containers;
+        self.order
+            .retain(|identity| containers.contains_key(identity));
+    }
+
+    /// Takes the changes of pods that have come.
+    fn take_pods(&mut self) {
+        let Some(pods) = &mut self.pods else {
+            return;
+        };
+        while let Some(uid) = pods.take_update() {
+            for (identity, entry) in &mut self.containers {
+                let is_of_pod = pod_uid(identity, entry.metadata.as_deref()) == Some(&*uid);
+                // What has not been answered yet is completed when it is.
+                if is_of_pod && entry.state != State::Awaited {
+                    pods.complete(identity, &mut entry.metadata);
+                }
             }
         }
     }
@@ -165,6 +216,7 @@ impl MetadataTable {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PodDetails;
     use super::*;
 
     fn identity(path: &str) -> Arc<ContainerIdentity> {
@@ -174,7 +226,7 @@ mod tests {
     fn answer(
         identity: &Arc<ContainerIdentity>,
         name: Option<&str>,
-        is_final: bool,
+        is_settled: bool,
     ) -> Description {
         let named = |name: &str| {
             Arc::new(ContainerMetadata {
@@ -185,7 +237,7 @@ mod tests {
         Description {
             identity: Arc::clone(identity),
             metadata: name.map(named),
-            is_final,
+            is_settled,
         }
     }
 
@@ -238,6 +290,73 @@ mod tests {
         told.try_send(answer(&web, Some("whole"), true)).unwrap();
         table.take_answers(|_| {});
         assert_eq!(name(&table.get(&web)), "whole");
+    }
+
+    #[test]
+    fn what_the_kubernetes_api_tells_is_added_before_and_after_the_answer() {
+        const UID: &str = "9b2c7f0e-6a51-4c39-8f0d-1c2b3a495867";
+        let (directory, _asked, told) = Directory::manual();
+        let (pods, updates) = mpsc::channel(8);
+        let mut table = MetadataTable::new(directory).with_pods(updates);
+        let id = "3f1c0a5be2d94c7786a1b0c9d8e7f60514233241506f7e8d9cabbac9d8e7f601";
+        let web = identity(&format!("/kubepods/besteffort/pod{UID}/{id}"));
+        let present = |account: &str| {
+            let details = PodDetails {
+                name: Some("web-0".into()),
+                service_account: Some(account.into()),
+                ..PodDetails::default()
+            };
+            PodUpdate::Present(UID.into(), Arc::new(details))
+        };
+        let pod_of = |table: &mut MetadataTable| match table.get(&web) {
+            Known::Now(Some(metadata)) => {
+                let pod = metadata.pod.clone().unwrap();
+                let account = pod.details.unwrap().service_account.clone().unwrap();
+                (metadata.name.clone(), pod.name.unwrap(), account)
+            }
+            known => panic!("{known:?}"),
+        };
+        table.get(&web);
+        pods.try_send(present("first")).unwrap();
+        table.take_answers(|_| panic!("no runtime answered"));
+        assert!(matches!(table.get(&web), Known::Awaited));
+        told.try_send(answer(&web, Some("web"), true)).unwrap();
+        table.take_answers(|_| {});
+        let expected = (Some("web".into()), "web-0".into(), "first".into());
+        assert_eq!(pod_of(&mut table), expected);
+
+        pods.try_send(present("second")).unwrap();
+        pods.try_send(PodUpdate::Gone(UID.into())).unwrap();
+        table.take_answers(|_| {});
+        // A pod that is gone keeps what was known: its last programs may still run.
+        let expected = (Some("web".into()), "web-0".into(), "second".into());
+        assert_eq!(pod_of(&mut table), expected);
+    }
+
+    #[test]
+    fn ended_containers_are_forgotten() {
+        let (directory, _asked, told) = Directory::manual();
+        let mut table = MetadataTable::new(directory);
+        let [lives, ends, awaited] =
+            ["lives", "ends", "awaited"].map(|name| identity(&format!("/default/{name}")));
+        for container in [&lives, &ends, &awaited] {
+            table.get(container);
+        }
+        for container in [&lives, &ends] {
+            told.try_send(answer(container, Some("x"), true)).unwrap();
+        }
+        table.take_answers(|_| {});
+        table.forget_ended(|identity| *identity == lives);
+        // It may have no process yet.
+        assert_eq!(name(&table.get(&ends)), "x");
+        table.forget_ended(|_| true);
+        table.forget_ended(|identity| *identity == lives);
+        assert_eq!(table.len(), 3);
+        table.forget_ended(|identity| *identity == lives);
+        assert_eq!((table.len(), table.order.len()), (2, 2));
+        assert_eq!(name(&table.get(&lives)), "x");
+        // One of this name is another now, and is asked for.
+        assert!(matches!(table.get(&ends), Known::Awaited));
     }
 
     #[test]

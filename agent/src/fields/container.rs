@@ -1,7 +1,9 @@
 //! The `container.*` and `k8s.*` fields: from the cgroup, and from what the runtime knows.
 
 use super::{Context, Extractor, FieldArgument, Value};
-use crate::container::{ContainerMetadata, Image, Labels, Mount, PodMetadata};
+use crate::capability;
+use crate::container::security::{PodSecurity, SeccompMode};
+use crate::container::{ContainerMetadata, Image, Labels, Mount, PodDetails, PodMetadata};
 use crate::rules::glob_matches;
 
 /// Computes a field from a container's metadata alone.
@@ -65,27 +67,29 @@ pub fn metadata_extractor(name: &str) -> Option<MetadataExtractor> {
         },
         "container.privileged" => |container, _| container.privileged.map(Value::Bool),
         "container.mounts" => |container, _| {
-            let mounts: Vec<String> = container.mounts.iter().map(ToString::to_string).collect();
+            let mounts: Vec<String> = container
+                .mounts
+                .iter()
+                .map(|mount| mount.to_string())
+                .collect();
             (!mounts.is_empty()).then(|| owned(mounts.join(",")))
         },
         "container.mount" => {
             |container, at| Some(owned(mount(container, at, by_source)?.to_string()))
         }
         "container.mount.source" => {
-            |container, at| text(Some(&mount(container, at, by_destination)?.source))
+            |container, at| text(Some(mount(container, at, by_destination)?.source))
         }
         "container.mount.dest" => {
-            |container, at| text(Some(&mount(container, at, by_source)?.destination))
+            |container, at| text(Some(mount(container, at, by_source)?.destination))
         }
-        "container.mount.mode" => {
-            |container, at| text(Some(&mount(container, at, by_source)?.mode))
-        }
+        "container.mount.mode" => |container, at| text(Some(mount(container, at, by_source)?.mode)),
         "container.mount.rdwr" => |container, at| {
             let writable = mount(container, at, by_source)?.writable;
             text(Some(if writable { "true" } else { "false" }))
         },
         "container.mount.propagation" => {
-            |container, at| text(Some(&mount(container, at, by_source)?.propagation))
+            |container, at| text(Some(mount(container, at, by_source)?.propagation))
         }
         "container.ip" => |container, _| text(container.ip.as_deref()),
         "container.host_pid" => |container, _| container.host_namespaces.pid.map(Value::Bool),
@@ -93,6 +97,50 @@ pub fn metadata_extractor(name: &str) -> Option<MetadataExtractor> {
             |container, _| container.host_namespaces.network.map(Value::Bool)
         }
         "container.host_ipc" => |container, _| container.host_namespaces.ipc.map(Value::Bool),
+        "container.security.cap_effective" => {
+            |container, _| container.security.effective.map(capabilities)
+        }
+        "container.security.cap_bounding" => {
+            |container, _| container.security.bounding.map(capabilities)
+        }
+        "container.security.seccomp" => {
+            |container, _| text(container.security.seccomp.map(SeccompMode::name))
+        }
+        "container.security.apparmor" => {
+            |container, _| text(container.security.apparmor.as_deref())
+        }
+        "container.security.selinux" => |container, _| text(container.security.selinux.as_deref()),
+        "container.security.no_new_privs" => {
+            |container, _| container.security.no_new_privileges.map(Value::Bool)
+        }
+        "container.security.read_only_root" => {
+            |container, _| container.read_only_root.map(Value::Bool)
+        }
+        "container.security.host_pid" => {
+            |container, _| container.host_namespaces.pid.map(Value::Bool)
+        }
+        "container.security.host_network" => {
+            |container, _| container.host_namespaces.network.map(Value::Bool)
+        }
+        "container.security.host_ipc" => {
+            |container, _| container.host_namespaces.ipc.map(Value::Bool)
+        }
+        "container.security.host_user" => {
+            |container, _| container.host_namespaces.user.map(Value::Bool)
+        }
+        "container.security.run_as_root" => {
+            |container, _| container.security.runs_as_root.map(Value::Bool)
+        }
+        "k8s.pod.security" => {
+            |container, _| text(container.verdict.standard().map(PodSecurity::name))
+        }
+        "k8s.pod.security.violations" => |container, _| {
+            let broken = container.verdict.violations();
+            let broken: Vec<Value<'_>> = broken
+                .map(|control| Value::text(control.name().as_bytes()))
+                .collect();
+            (!broken.is_empty()).then_some(Value::List(broken))
+        },
         "container.label" => |container, key| label(&container.labels, key),
         "container.labels" => |container, _| container.labels.shown().map(owned),
         "container.cni.json" | "k8s.pod.cni.json" => {
@@ -106,8 +154,28 @@ pub fn metadata_extractor(name: &str) -> Option<MetadataExtractor> {
             let id = pod(container)?.sandbox_id.as_deref()?;
             text(Some(id.get(..12).unwrap_or(id)))
         },
-        "k8s.pod.label" => |container, key| label(&pod(container)?.labels, key),
-        "k8s.pod.labels" => |container, _| pod(container)?.labels.shown().map(owned),
+        // The API's labels are of now, the runtime's of when the pod was made.
+        "k8s.pod.label" => |container, key| {
+            let of_api = || label(&details(container)?.labels, key);
+            of_api().or_else(|| label(&pod(container)?.labels, key))
+        },
+        "k8s.pod.labels" => |container, _| {
+            let of_api = || details(container)?.labels.shown();
+            of_api()
+                .or_else(|| pod(container)?.labels.shown())
+                .map(owned)
+        },
+        "k8s.pod.annotation" => |container, key| label(&details(container)?.annotations, key),
+        "k8s.pod.owner.kind" => {
+            |container, _| text(Some(&details(container)?.owner.as_ref()?.kind))
+        }
+        "k8s.pod.owner.name" => {
+            |container, _| text(Some(&details(container)?.owner.as_ref()?.name))
+        }
+        "k8s.pod.service_account" => {
+            |container, _| text(details(container)?.service_account.as_deref())
+        }
+        "k8s.node.name" => |container, _| text(details(container)?.node.as_deref()),
         "k8s.pod.ip" => |container, _| text(pod(container)?.ip.as_deref()),
         _ => return None,
     })
@@ -137,8 +205,17 @@ fn owned(text: String) -> Value<'static> {
     Value::Bytes(text.into_bytes().into())
 }
 
+fn capabilities(set: u64) -> Value<'static> {
+    owned(capability::names(set))
+}
+
 fn pod(container: &ContainerMetadata) -> Option<&PodMetadata> {
     container.pod.as_deref()
+}
+
+/// What the Kubernetes API says of the pod.
+fn details(container: &ContainerMetadata) -> Option<&PodDetails> {
+    pod(container)?.details.as_deref()
 }
 
 fn label<'c>(labels: &'c Labels, argument: &FieldArgument) -> Option<Value<'c>> {
@@ -148,20 +225,20 @@ fn label<'c>(labels: &'c Labels, argument: &FieldArgument) -> Option<Value<'c>> 
     }
 }
 
-fn by_source(mount: &Mount) -> &str {
-    &mount.source
+fn by_source<'m>(mount: &Mount<'m>) -> &'m str {
+    mount.source
 }
 
-fn by_destination(mount: &Mount) -> &str {
-    &mount.destination
+fn by_destination<'m>(mount: &Mount<'m>) -> &'m str {
+    mount.destination
 }
 
 /// The mount at a position, or the first one whose path matches a pattern.
 fn mount<'c>(
     container: &'c ContainerMetadata,
     argument: &FieldArgument,
-    path: fn(&Mount) -> &str,
-) -> Option<&'c Mount> {
+    path: for<'m> fn(&Mount<'m>) -> &'m str,
+) -> Option<Mount<'c>> {
     match argument {
         FieldArgument::None => None,
         FieldArgument::Index(index) => container.mounts.get(usize::try_from(*index).ok()?),
@@ -175,13 +252,17 @@ fn mount<'c>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    use crate::container::PodOwner;
+    use crate::container::security::{SecurityState, Verdict};
 
     fn container() -> ContainerMetadata {
-        let mount = |source: &str, destination: &str, writable| Mount {
-            source: source.into(),
-            destination: destination.into(),
+        let mount = |source: &'static str, destination: &'static str, writable| Mount {
+            source,
+            destination,
             writable,
-            propagation: "rprivate".into(),
+            propagation: "rprivate",
             ..Mount::default()
         };
         ContainerMetadata {
@@ -192,14 +273,35 @@ mod tests {
                 mount("/proc", "/host/proc", false),
                 mount("/var/run/docker.sock", "/sock", true),
             ]
-            .into(),
+            .into_iter()
+            .collect(),
             labels: Labels::new([("a.b".to_owned(), "1".to_owned())]),
             pod: Some(Box::new(PodMetadata {
                 name: Some("web-0".into()),
                 namespace: Some("shop".into()),
                 sandbox_id: Some("0123456789abcdef".into()),
+                labels: Labels::new([("tier".to_owned(), "old".to_owned())]),
+                details: Some(Arc::new(PodDetails {
+                    labels: Labels::new([("tier".to_owned(), "new".to_owned())]),
+                    annotations: Labels::new([("note".to_owned(), "x".to_owned())]),
+                    owner: Some(PodOwner {
+                        kind: "StatefulSet".into(),
+                        name: "web".into(),
+                    }),
+                    service_account: Some("shop-web".into()),
+                    node: Some("node-1".into()),
+                    ..PodDetails::default()
+                })),
                 ..PodMetadata::default()
             })),
+            security: SecurityState {
+                effective: Some(1 << 5),
+                bounding: Some(1 << 5 | 1),
+                seccomp: Some(SeccompMode::Filter),
+                apparmor: Some("docker-default".into()),
+                runs_as_root: Some(true),
+                ..SecurityState::default()
+            },
             ..ContainerMetadata::default()
         }
     }
@@ -208,7 +310,8 @@ mod tests {
     fn fields_of_metadata() {
         let key = |key: &str| FieldArgument::Key(key.to_owned());
         let none = FieldArgument::None;
-        let container = container();
+        let mut container = container();
+        container.verdict = Verdict::of("", &container);
         for (name, argument, expected) in [
             ("container.name", none.clone(), Some("web")),
             ("container.image", none.clone(), Some("reg:5000/app:2")),
@@ -255,14 +358,58 @@ mod tests {
                 Some("0123456789abcdef"),
             ),
             ("k8s.pod.label", key("x"), None),
+            ("k8s.pod.label", key("tier"), Some("new")),
+            ("k8s.pod.labels", none.clone(), Some("tier:new")),
+            ("k8s.pod.annotation", key("note"), Some("x")),
+            ("k8s.pod.owner.kind", none.clone(), Some("StatefulSet")),
+            ("k8s.pod.owner.name", none.clone(), Some("web")),
+            ("k8s.pod.service_account", none.clone(), Some("shop-web")),
+            ("k8s.node.name", none.clone(), Some("node-1")),
+            (
+                "container.security.cap_effective",
+                none.clone(),
+                Some("CAP_KILL"),
+            ),
+            (
+                "container.security.cap_bounding",
+                none.clone(),
+                Some("CAP_CHOWN CAP_KILL"),
+            ),
+            ("container.security.seccomp", none.clone(), Some("filter")),
+            (
+                "container.security.apparmor",
+                none.clone(),
+                Some("docker-default"),
+            ),
+            ("container.security.selinux", none.clone(), None),
+            ("k8s.pod.security", none.clone(), Some("privileged")),
         ] {
             let value = metadata_extractor(name).unwrap()(&container, &argument);
             assert_eq!(value, text(expected), "{name}");
         }
+        let violations = metadata_extractor("k8s.pod.security.violations").unwrap();
+        let broken = [
+            "privileged",
+            "host_path_volumes",
+            "volume_types",
+            "run_as_root",
+            "drop_capabilities",
+        ]
+        .map(|name| Value::text(name.as_bytes()));
+        assert_eq!(
+            violations(&container, &none),
+            Some(Value::List(broken.into()))
+        );
+        assert_eq!(violations(&ContainerMetadata::default(), &none), None);
         for (name, expected) in [
             ("container.privileged", Some(true)),
             ("container.image.pinned", Some(false)),
             ("container.host_pid", None),
+            ("container.security.host_pid", None),
+            ("container.security.host_user", None),
+            ("container.security.no_new_privs", None),
+            ("container.security.read_only_root", None),
+            ("container.security.run_as_root", Some(true)),
         ] {
             let value = metadata_extractor(name).unwrap()(&container, &none);
             assert_eq!(value, expected.map(Value::Bool), "{name}");

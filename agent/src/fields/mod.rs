@@ -4,7 +4,6 @@
 //! modules, one a class, say how a value is computed.
 
 mod call_path;
-mod capability;
 mod connection;
 mod constant;
 mod container;

@@ -275,7 +275,7 @@ fn later_by<'c>(time: u64, earlier: u64) -> Option<Value<'c>> {
 
 fn capabilities<'c>(context: &Context<'c>, set: fn(&Capabilities) -> u64) -> Option<Value<'c>> {
     let sets = context.process.capabilities.as_ref()?;
-    let names = super::capability::names(set(sets));
+    let names = crate::capability::names(set(sets));
     Some(Value::Bytes(names.into_bytes().into()))
 }
 

@@ -119,6 +119,14 @@ pub const CONTAINER_UNKNOWN: Family = Family {
     labels: &[],
 };
 
+/// Faults of the Kubernetes API.
+pub const KUBERNETES_ERRORS: Family = Family {
+    name: "peregrine_kubernetes_errors_total",
+    help: "Requests to the Kubernetes API that failed, and pods left out because there were too many.",
+    kind: Kind::Counter,
+    labels: &["cause"],
+};
+
 /// Metrics of one name.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {

@@ -8,6 +8,7 @@ use super::matcher::Matcher;
 use super::test::{Check, Test};
 use super::text_index::GroupKind;
 use super::text_test::TextTest;
+use crate::fields::metadata_extractor;
 
 /// Cost in units of a memory access, and how likely it is true.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +105,18 @@ impl Estimate {
 
 /// What it costs to have the values that a test looks at, beyond reading them.
 fn cost_of_value(test: &Test) -> f64 {
-    if reads_file(test) { 100_000.0 } else { 0.0 }
+    if reads_file(test) {
+        100_000.0
+    } else if test
+        .fields()
+        .iter()
+        .any(|field| metadata_extractor(field.name).is_some())
+    {
+        // It costs little, but an event that asks about a container just made may have to wait.
+        50.0
+    } else {
+        0.0
+    }
 }
 
 /// Whether a test looks at the content of a file.

@@ -122,6 +122,15 @@ fn judge_number(test: &NumberTest, low: i128, high: i128) -> Option<bool> {
     }
 }
 
+/// What all events have in common.
+pub(super) fn of_all(field: &FieldUse) -> Known {
+    match field.name {
+        // Events count from one: `evt.num = 0` is how rules say "never".
+        "evt.num" => Known::Between(1, i128::from(u64::MAX)),
+        _ => Known::Unknown,
+    }
+}
+
 /// What every event of a type has in common.
 pub(super) fn of_event(event: EventType) -> impl Fn(&FieldUse) -> Known {
     move |field| match (field.name, &field.argument) {
@@ -131,8 +140,6 @@ pub(super) fn of_event(event: EventType) -> impl Fn(&FieldUse) -> Known {
         ("evt.type.is", FieldArgument::Key(name)) => {
             Known::Value(Value::Uint(u64::from(name == event.name())))
         }
-        // Events count from one: `evt.num = 0` is how rules say "never".
-        ("evt.num", _) => Known::Between(1, i128::from(u64::MAX)),
         ("evt.dir", _) => Known::Value(Value::text(b"<")),
         ("evt.source", _) => Known::Value(Value::text(b"syscall")),
         ("evt.is_async", _) => Known::Value(Value::Bool(false)),
@@ -140,7 +147,7 @@ pub(super) fn of_event(event: EventType) -> impl Fn(&FieldUse) -> Known {
         ("evt.res" | "evt.rawres" | "evt.failed", _) if event == EventType::PROCEXIT => {
             Known::Missing
         }
-        _ => Known::Unknown,
+        _ => of_all(field),
     }
 }
 

@@ -102,6 +102,9 @@ pub struct CompiledRule {
     event_types: EventTypes,
     /// The types of events that it can match, of those that can be delivered.
     pub events: EventSet,
+    /// It can match no event whatever, as it was written: `evt.num = 0`, or an empty list of what it is
+    /// about. So rules say that somebody has to ask for them.
+    pub is_switched_off: bool,
 }
 
 /// A rule among those that can match one type of event, in the order of definition.
@@ -162,7 +165,12 @@ impl Program {
                 output: rule.output.clone(),
                 event_types: rule.event_types.clone(),
                 events: EventSet::EMPTY,
+                is_switched_off: false,
             });
+        }
+        let of_all = compiler.fold(&roots, &knowledge::of_all);
+        for (rule, root) in compiled.iter_mut().zip(of_all) {
+            rule.is_switched_off = root == NodeId::FALSE;
         }
         // Types that no condition tells from each other are folded once.
         let named = compiler.named_events();
@@ -293,9 +301,10 @@ impl Program {
 
     /// Names of rules that can match none of the events that can be delivered.
     pub fn inert_rules(&self) -> impl Iterator<Item = &str> {
+        // What is switched off was meant so.
         self.rules
             .iter()
-            .filter(|rule| rule.events.is_empty())
+            .filter(|rule| rule.events.is_empty() && !rule.is_switched_off)
             .map(|rule| &*rule.name)
     }
 

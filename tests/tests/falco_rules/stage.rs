@@ -67,11 +67,13 @@ impl Stage {
             network_namespace: Some(&network.name),
             capabilities: &[],
             mounts: mounts(&folder, Some(&upper)),
+            ..ContainerOptions::default()
         });
         let capable = Container::start_from(&ContainerOptions {
             network_namespace: None,
             capabilities: &CAPABLE,
             mounts: mounts(&folder, None),
+            ..ContainerOptions::default()
         });
         for container in [&plain, &capable] {
             furnish(container);

@@ -12,7 +12,11 @@ use crate::tool;
 const FOR_TESTS: &[(&str, &str)] = &[
     ("bsdutils", "script"),
     ("busybox-static", "busybox"),
+    ("conmon", "conmon"),
+    ("containerd", "containerd"),
+    ("docker.io", "dockerd"),
     ("iproute2", "ip"),
+    ("podman", "podman"),
     ("runc", "runc"),
     ("util-linux", "setpriv"),
 ];

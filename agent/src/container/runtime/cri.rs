@@ -6,20 +6,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use hyper::http::uri::PathAndQuery;
 use serde::Deserialize;
-use tonic::client::Grpc;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
-use tonic_prost::ProstCodec;
 
+use super::grpc::Connection;
 use super::oci_spec::OciSpec;
-use super::{ANSWER_LIMIT, Answer, REQUEST_TIME, RuntimeClient, RuntimeError};
+use super::pods::{Pod, Pods};
+use super::{Answer, RuntimeClient, RuntimeError, containerd};
 use crate::container::Runtime;
 use crate::container::metadata::{
-    ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata, text,
+    ContainerMetadata, HostNamespaces, Image, Labels, Mount, Mounts, PodMetadata, text,
 };
 
 /// `ContainerStatusRequest` and `PodSandboxStatusRequest`, which look alike.
@@ -164,6 +160,13 @@ struct Info {
 #[serde(default)]
 struct InfoConfig {
     linux: Option<InfoLinux>,
+    port_mappings: Vec<InfoPort>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct InfoPort {
+    host_port: i32,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -185,6 +188,12 @@ impl Info {
             .unwrap_or_default()
     }
 
+    /// Whether ports of the host lead to a pod; containerd alone tells.
+    fn host_ports(&self) -> Option<bool> {
+        let config = self.config.as_ref()?;
+        Some(config.port_mappings.iter().any(|port| port.host_port != 0))
+    }
+
     fn privileged(&self) -> Option<bool> {
         let config = self.config.as_ref();
         self.privileged.or_else(|| {
@@ -202,34 +211,16 @@ impl Info {
 
 /// A client of one runtime.
 pub(super) struct Cri {
-    socket: PathBuf,
-    /// The connection, which makes itself anew when it breaks.
-    channel: Mutex<Option<Channel>>,
+    connection: Connection,
+    pods: Pods,
 }
 
 impl Cri {
     pub(super) fn new(socket: PathBuf) -> Self {
         Self {
-            socket,
-            channel: Mutex::new(None),
+            connection: Connection::new(socket),
+            pods: Pods::default(),
         }
-    }
-
-    fn channel(&self) -> Result<Channel, RuntimeError> {
-        let mut slot = self
-            .channel
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(channel) = &*slot {
-            return Ok(channel.clone());
-        }
-        let address = format!("unix://{}", self.socket.display());
-        let channel = Endpoint::from_shared(address)
-            .map_err(|error| RuntimeError::Protocol(error.to_string()))?
-            .connect_timeout(REQUEST_TIME)
-            .connect_lazy();
-        *slot = Some(channel.clone());
-        Ok(channel)
     }
 
     /// One call; `None` if the runtime does not know the id.
@@ -237,22 +228,11 @@ impl Cri {
     where
         T: prost::Message + Default + 'static,
     {
-        let mut client = Grpc::new(self.channel()?).max_decoding_message_size(ANSWER_LIMIT);
-        client
-            .ready()
-            .await
-            .map_err(|error| RuntimeError::Protocol(error.to_string()))?;
         let request = StatusRequest {
             id: id.to_owned(),
             verbose: true,
         };
-        let codec = ProstCodec::<StatusRequest, T>::default();
-        let path = PathAndQuery::from_static(method);
-        match client.unary(Request::new(request), path, codec).await {
-            Ok(answer) => Ok(Some(answer.into_inner())),
-            Err(status) if status.code() == Code::NotFound => Ok(None),
-            Err(status) => Err(refused(&status)),
-        }
+        self.connection.call(method, None, request).await
     }
 
     async fn container(&self, id: &str) -> Result<Option<ContainerMetadata>, RuntimeError> {
@@ -268,36 +248,63 @@ impl Cri {
         };
         let info = Info::of(&info);
         let mut described = status.describe(&info);
-        let sandbox = match info.sandbox_id.as_str() {
-            "" => None,
-            sandbox => {
-                self.call::<PodSandboxStatusResponse>(
-                    "/runtime.v1.RuntimeService/PodSandboxStatus",
-                    sandbox,
-                )
-                .await?
-            }
-        };
-        if let Some(sandbox) = sandbox {
-            let pod = sandbox.describe();
-            described.ip.clone_from(&pod.ip);
+        if let Some(pod) = self.pod(&info.sandbox_id).await? {
+            described.ip.clone_from(&pod.metadata.ip);
             // A container joins its pod's namespaces, whosever those are.
-            if let Some(of_pod) = sandbox.host_namespaces() {
-                described.host_namespaces = of_pod;
+            if let Some(of_pod) = pod.host_namespaces {
+                described.host_namespaces = HostNamespaces {
+                    user: described.host_namespaces.user,
+                    ..of_pod
+                };
             }
-            described.pod = Some(Box::new(pod));
+            described.security.host_ports = pod.host_ports;
+            described.pod = Some(Box::new(pod.metadata));
         }
         Ok(Some(described))
     }
 
+    /// The pod with this sandbox; asked for once.
+    async fn pod(&self, sandbox: &str) -> Result<Option<Pod>, RuntimeError> {
+        if sandbox.is_empty() {
+            return Ok(None);
+        }
+        if let Some(pod) = self.pods.get(sandbox) {
+            return Ok(Some(pod));
+        }
+        let found = self.sandbox_status(sandbox).await?;
+        Ok(found.map(|found| self.remembered(sandbox, &found)))
+    }
+
+    async fn sandbox_status(
+        &self,
+        id: &str,
+    ) -> Result<Option<PodSandboxStatusResponse>, RuntimeError> {
+        self.call("/runtime.v1.RuntimeService/PodSandboxStatus", id)
+            .await
+    }
+
+    /// A pod by what the runtime answered, for its containers to come.
+    fn remembered(&self, sandbox: &str, found: &PodSandboxStatusResponse) -> Pod {
+        let pod = Pod {
+            metadata: found.describe(),
+            host_namespaces: found.host_namespaces(),
+            host_ports: Info::of(&found.info).host_ports(),
+        };
+        self.pods.remember(sandbox, pod.clone());
+        pod
+    }
+
     /// The container that holds a pod's namespaces.
     async fn sandbox(&self, id: &str) -> Result<Option<ContainerMetadata>, RuntimeError> {
-        let found: Option<PodSandboxStatusResponse> = self
-            .call("/runtime.v1.RuntimeService/PodSandboxStatus", id)
-            .await?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = self.sandbox_status(id).await? else {
+            return Ok(None);
+        };
         let info = Info::of(&found.info);
-        let pod = found.describe();
+        let Pod {
+            metadata: pod,
+            host_namespaces,
+            host_ports,
+        } = self.remembered(id, &found);
         let mut described = ContainerMetadata {
             name: pod.name.clone(),
             image: Image::new(&info.image, "", &[]),
@@ -308,7 +315,8 @@ impl Cri {
             pod: Some(Box::new(pod)),
             ..ContainerMetadata::default()
         };
-        described.host_namespaces = found.host_namespaces().unwrap_or_default();
+        described.host_namespaces = host_namespaces.unwrap_or_default();
+        described.security.host_ports = host_ports;
         if let Some(spec) = info.spec {
             described.complete_from(spec.describe());
         }
@@ -318,7 +326,16 @@ impl Cri {
 
 impl RuntimeClient for Cri {
     fn describe<'c>(&'c self, id: &'c str) -> Answer<'c> {
-        Box::pin(self.container(id))
+        Box::pin(async move {
+            match self.container(id).await? {
+                Some(found) => Ok(Some(found)),
+                None => containerd::describe(&self.connection, id).await,
+            }
+        })
+    }
+
+    fn glimpse<'c>(&'c self, id: &'c str) -> Answer<'c> {
+        Box::pin(containerd::starting_sandbox(&self.connection, id))
     }
 
     fn is_likely(&self, runtime: Runtime) -> bool {
@@ -326,17 +343,7 @@ impl RuntimeClient for Cri {
     }
 
     fn socket(&self) -> &Path {
-        &self.socket
-    }
-}
-
-fn refused(status: &Status) -> RuntimeError {
-    match status.code() {
-        Code::Unavailable => {
-            RuntimeError::Connect(std::io::Error::other(status.message().to_owned()))
-        }
-        Code::DeadlineExceeded => RuntimeError::Timeout,
-        _ => RuntimeError::Refused(format!("{:?}: {}", status.code(), status.message())),
+        self.connection.socket()
     }
 }
 
@@ -371,21 +378,25 @@ impl ContainerStatus {
             init_pid: Some(info.pid).filter(|pid| *pid != 0),
             ..ContainerMetadata::default()
         };
-        described.set_mounts(self.mounts.into_iter().map(CriMount::shown));
+        described.mounts = self.mounts.iter().map(CriMount::shown).collect();
         described.labels = Labels::new(self.labels);
         if let Some(spec) = spec {
-            described.complete_from(spec);
+            // The runtime's own mounts are in it too; those that were asked for are known.
+            described.complete_from(ContainerMetadata {
+                mounts: Mounts::default(),
+                ..spec
+            });
         }
         described
     }
 }
 
 impl CriMount {
-    fn shown(self) -> Mount {
+    fn shown(&self) -> Mount<'_> {
         Mount {
-            source: self.host_path.into(),
-            destination: self.container_path.into(),
-            mode: Box::default(),
+            source: &self.host_path,
+            destination: &self.container_path,
+            mode: "",
             writable: !self.readonly,
             // `MountPropagation`.
             propagation: match self.propagation {
@@ -393,8 +404,7 @@ impl CriMount {
                 1 => "rslave",
                 2 => "rshared",
                 _ => "unknown",
-            }
-            .into(),
+            },
         }
     }
 }
@@ -410,6 +420,7 @@ impl PodSandboxStatusResponse {
             pid: Some(options.pid == NODE),
             network: Some(options.network == NODE),
             ipc: Some(options.ipc == NODE),
+            user: None,
         })
     }
 
@@ -429,6 +440,7 @@ impl PodSandboxStatusResponse {
                 .network
                 .filter(|json| !json.is_null())
                 .and_then(|json| text(&json.to_string())),
+            details: None,
         }
     }
 }
@@ -474,7 +486,10 @@ mod tests {
         assert_eq!(found.privileged, Some(true));
         assert_eq!(found.read_only_root, Some(true));
         assert_eq!(found.init_pid, Some(5));
-        assert_eq!(found.mounts[0].to_string(), "/srv:/data::true:rshared");
+        assert_eq!(
+            found.mounts.get(0).unwrap().to_string(),
+            "/srv:/data::true:rshared"
+        );
     }
 
     #[test]
@@ -500,6 +515,25 @@ mod tests {
             (shared.network, shared.pid, shared.ipc),
             (Some(true), Some(false), Some(false))
         );
+    }
+
+    #[test]
+    fn ports_of_the_host() {
+        for (json, expected) in [
+            (
+                r#"{"config": {"port_mappings": [{"container_port": 80, "host_port": 8080}]}}"#,
+                Some(true),
+            ),
+            (
+                r#"{"config": {"port_mappings": [{"container_port": 80}]}}"#,
+                Some(false),
+            ),
+            (r#"{"config": {}}"#, Some(false)),
+            ("{}", None),
+        ] {
+            let info = HashMap::from([("info".to_owned(), json.to_owned())]);
+            assert_eq!(Info::of(&info).host_ports(), expected, "{json}");
+        }
     }
 
     #[test]

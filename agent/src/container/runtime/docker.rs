@@ -13,11 +13,14 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 
+use super::engine_security::SecuritySettings;
+use super::oci_spec::sysctl_names;
 use super::{ANSWER_LIMIT, Answer, RuntimeClient, RuntimeError};
 use crate::container::Runtime;
 use crate::container::metadata::{
     ContainerMetadata, HostNamespaces, Image, Labels, Mount, PodMetadata, text,
 };
+use crate::container::security::SecurityState;
 
 /// A client of one engine.
 pub(super) struct Engine {
@@ -31,6 +34,7 @@ pub(super) struct Engine {
 struct Inspected {
     name: String,
     image: String,
+    app_armor_profile: String,
     config: Option<Config>,
     host_config: Option<HostConfig>,
     mounts: Option<Vec<InspectedMount>>,
@@ -49,11 +53,16 @@ struct Config {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct HostConfig {
-    privileged: bool,
     readonly_rootfs: bool,
     pid_mode: String,
     ipc_mode: String,
     network_mode: String,
+    /// Ports of the container, each with those of the host.
+    port_bindings: Option<serde_json::Map<String, serde_json::Value>>,
+    publish_all_ports: bool,
+    sysctls: Option<BTreeMap<String, String>>,
+    #[serde(flatten)]
+    security: SecuritySettings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +106,20 @@ struct InspectedImage {
     repo_tags: Option<Vec<String>>,
 }
 
+/// An entry of `GET /containers/json`. The engine takes it from a copy, so that it also answers while it
+/// starts the container, for which `GET /containers/ID/json` has to wait.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Listed {
+    id: String,
+    names: Vec<String>,
+    image: String,
+    #[serde(rename = "ImageID")]
+    image_id: String,
+    labels: Option<BTreeMap<String, String>>,
+    mounts: Option<Vec<InspectedMount>>,
+}
+
 impl Engine {
     pub(super) fn docker(socket: PathBuf) -> Self {
         Self {
@@ -114,25 +137,45 @@ impl Engine {
 
     async fn container(&self, id: &str) -> Result<Option<ContainerMetadata>, RuntimeError> {
         let Some(found) = self
-            .get::<Inspected>(&format!("/containers/{id}/json"))
+            .get::<Inspected>(&format!("/containers/{id}/json"), b'{')
             .await?
         else {
             return Ok(None);
         };
-        // The image may have been removed; its name is known all the same.
-        let image = if is_plain(&found.image) {
-            self.get::<InspectedImage>(&format!("/images/{}/json", found.image))
-                .await?
-        } else {
-            None
-        };
-        Ok(Some(found.describe(image.unwrap_or_default())))
+        let image = self.image(&found.image).await?;
+        Ok(Some(found.describe(self.runtime, image)))
     }
 
-    /// The JSON at this path of the API; `None` if it says that there is none.
+    /// The image with this id. It may have been removed: a container's name for it is known all the same.
+    async fn image(&self, id: &str) -> Result<InspectedImage, RuntimeError> {
+        if !is_plain(id) {
+            return Ok(InspectedImage::default());
+        }
+        let found = self.get(&format!("/images/{id}/json"), b'{').await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn listed(&self, id: &str) -> Result<Option<ContainerMetadata>, RuntimeError> {
+        // {"id":["ID"]}, as it may stand in a path.
+        let path = format!("/containers/json?all=1&filters=%7B%22id%22%3A%5B%22{id}%22%5D%7D");
+        let listed: Option<Vec<Listed>> = self.get(&path, b'[').await?;
+        let Some(found) = listed
+            .into_iter()
+            .flatten()
+            .find(|container| container.id == id)
+        else {
+            return Ok(None);
+        };
+        let image = self.image(&found.image_id).await?;
+        Ok(Some(Inspected::from(found).describe(self.runtime, image)))
+    }
+
+    /// The JSON at this path of the API, which starts with this byte; `None` if it says that there is
+    /// none.
     async fn get<T: for<'de> Deserialize<'de>>(
         &self,
         path: &str,
+        start: u8,
     ) -> Result<Option<T>, RuntimeError> {
         let stream = UnixStream::connect(&self.socket)
             .await
@@ -169,8 +212,8 @@ impl Engine {
         };
         match status {
             // serde would take a list for the object's members.
-            StatusCode::OK if body.trim_ascii_start().first() != Some(&b'{') => {
-                Err(protocol(&"expected an object"))
+            StatusCode::OK if body.trim_ascii_start().first() != Some(&start) => {
+                Err(protocol(&"expected other JSON"))
             }
             StatusCode::OK => serde_json::from_slice(&body)
                 .map(Some)
@@ -187,6 +230,16 @@ impl RuntimeClient for Engine {
             // An engine also takes the start of an id, and names: only its own ids are asked for.
             if is_generated(id) {
                 self.container(id).await
+            } else {
+                Ok(None)
+            }
+        })
+    }
+
+    fn glimpse<'c>(&'c self, id: &'c str) -> Answer<'c> {
+        Box::pin(async move {
+            if is_generated(id) {
+                self.listed(id).await
             } else {
                 Ok(None)
             }
@@ -211,10 +264,52 @@ fn is_plain(id: &str) -> bool {
     is_generated(id.strip_prefix("sha256:").unwrap_or(id))
 }
 
+impl From<Listed> for Inspected {
+    fn from(listed: Listed) -> Self {
+        Self {
+            name: listed.names.into_iter().next().unwrap_or_default(),
+            image: listed.image_id,
+            config: Some(Config {
+                image: listed.image,
+                labels: listed.labels,
+                ..Config::default()
+            }),
+            mounts: listed.mounts,
+            ..Self::default()
+        }
+    }
+}
+
+impl InspectedMount {
+    fn shown(&self) -> Mount<'_> {
+        Mount {
+            source: &self.source,
+            destination: &self.destination,
+            mode: &self.mode,
+            writable: self.writable,
+            propagation: &self.propagation,
+        }
+    }
+}
+
 impl Inspected {
-    fn describe(self, image: InspectedImage) -> ContainerMetadata {
+    fn describe(self, engine: Runtime, image: InspectedImage) -> ContainerMetadata {
         let config = self.config.unwrap_or_default();
-        let host = self.host_config.unwrap_or_default();
+        let host = self.host_config;
+        let of_host = |says: fn(&HostConfig) -> bool| host.as_ref().map(says);
+        let security = host.as_ref().map(|host| {
+            let ports = host.port_bindings.as_ref();
+            let sysctls = host.sysctls.as_ref().map(sysctl_names);
+            SecurityState {
+                host_ports: Some(
+                    host.publish_all_ports || ports.is_some_and(|ports| !ports.is_empty()),
+                ),
+                sysctls: Some(sysctls.unwrap_or_default()),
+                ..host
+                    .security
+                    .state(engine, &config.user, &self.app_armor_profile)
+            }
+        });
         let labels = config.labels.unwrap_or_default();
         let network = self.network_settings.unwrap_or_default();
         let digests = image.repo_digests.unwrap_or_default();
@@ -247,31 +342,23 @@ impl Inspected {
         let mut described = ContainerMetadata {
             name: text(self.name.strip_prefix('/').unwrap_or(&self.name)),
             image: Image::new(&reference, &self.image, &digests),
-            privileged: Some(host.privileged),
-            read_only_root: Some(host.readonly_rootfs),
+            privileged: of_host(|host| host.security.privileged),
+            read_only_root: of_host(|host| host.readonly_rootfs),
             user: text(&config.user),
             ip: address.as_deref().and_then(text),
             host_namespaces: HostNamespaces {
-                pid: Some(host.pid_mode == "host"),
-                network: Some(host.network_mode == "host"),
-                ipc: Some(host.ipc_mode == "host"),
+                pid: of_host(|host| host.pid_mode == "host"),
+                network: of_host(|host| host.network_mode == "host"),
+                ipc: of_host(|host| host.ipc_mode == "host"),
+                user: None,
             },
+            security: security.unwrap_or_default(),
             init_pid: self.state.map(|state| state.pid).filter(|pid| *pid != 0),
             pod,
             ..ContainerMetadata::default()
         };
-        described.set_mounts(
-            self.mounts
-                .unwrap_or_default()
-                .into_iter()
-                .map(|mount| Mount {
-                    source: mount.source.into(),
-                    destination: mount.destination.into(),
-                    mode: mount.mode.into(),
-                    writable: mount.writable,
-                    propagation: mount.propagation.into(),
-                }),
-        );
+        let mounts = self.mounts.unwrap_or_default();
+        described.mounts = mounts.iter().map(InspectedMount::shown).collect();
         described.labels = Labels::new(labels);
         described
     }
@@ -339,8 +426,33 @@ mod tests {
         assert_eq!(found.host_namespaces.network, Some(true));
         assert_eq!(found.labels.get("tier"), Some("front"));
         assert_eq!(found.ip.as_deref(), Some("10.0.0.2"));
-        assert_eq!(found.mounts[0].to_string(), "/srv:/data:z:true:rprivate");
+        assert_eq!(
+            found.mounts.get(0).unwrap().to_string(),
+            "/srv:/data:z:true:rprivate"
+        );
         assert_eq!(found.init_pid, Some(9));
+    }
+
+    #[tokio::test]
+    async fn what_a_list_tells_of_a_container() {
+        let (_directory, engine) = serve(|line| {
+            if line.contains("/images/") {
+                return reply("404 Not Found", "{}");
+            }
+            let body = format!(
+                r#"[{{"Id": "other"}}, {{"Id": "{ID}", "Names": ["/web"], "Image": "app:2",
+                    "ImageID": "sha256:{ID}", "Labels": {{"tier": "front"}}}}]"#
+            );
+            reply("200 OK", &body)
+        });
+        let found = engine.glimpse(ID).await.unwrap().unwrap();
+        assert_eq!(found.name.as_deref(), Some("web"));
+        assert_eq!(found.image.repository.as_deref(), Some("app"));
+        assert_eq!(found.labels.get("tier"), Some("front"));
+        assert_eq!(found.privileged, None);
+        let other = ID.replace('3', "4");
+        assert_eq!(engine.glimpse(&other).await.unwrap(), None);
+        assert_eq!(engine.glimpse("..").await.unwrap(), None);
     }
 
     #[tokio::test]

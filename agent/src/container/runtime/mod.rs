@@ -1,9 +1,13 @@
 //! Clients of container runtimes: one file a kind, all behind [`RuntimeClient`].
 
 mod bundle;
+mod containerd;
 mod cri;
 mod docker;
+mod engine_security;
+mod grpc;
 mod oci_spec;
+mod pods;
 
 use std::future::Future;
 use std::io;
@@ -48,6 +52,12 @@ pub type Answer<'c> =
 pub trait RuntimeClient: Send + Sync {
     /// Describes the container with this full id.
     fn describe<'c>(&'c self, id: &'c str) -> Answer<'c>;
+
+    /// What it tells at once, even while it is busy starting the container: not all. `None` too if it
+    /// has no such answer.
+    fn glimpse<'c>(&'c self, _id: &'c str) -> Answer<'c> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Whether it is likely the one that made the container.
     fn is_likely(&self, runtime: Runtime) -> bool;
@@ -105,7 +115,12 @@ pub async fn describe(
     client: &dyn RuntimeClient,
     id: &str,
 ) -> Result<Option<ContainerMetadata>, RuntimeError> {
-    match tokio::time::timeout(REQUEST_TIME, client.describe(id)).await {
+    in_time(client.describe(id)).await
+}
+
+/// An answer, if it comes within [`REQUEST_TIME`].
+pub async fn in_time(answer: Answer<'_>) -> Result<Option<ContainerMetadata>, RuntimeError> {
+    match tokio::time::timeout(REQUEST_TIME, answer).await {
         Ok(answer) => answer,
         Err(_) => Err(RuntimeError::Timeout),
     }

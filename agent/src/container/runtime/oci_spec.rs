@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use crate::capability::set_of;
 use crate::container::metadata::{
     ContainerMetadata, HostNamespaces, Image, Mount, PodMetadata, text,
 };
+use crate::container::security::{SeccompMode, SecurityState};
 
 /// The parts of a `config.json` that are of interest; all may be missing.
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +42,21 @@ struct Root {
 #[serde(default)]
 struct Process {
     user: User,
+    /// Absent: none.
+    capabilities: Option<Capabilities>,
+    #[serde(rename = "noNewPrivileges")]
+    no_new_privileges: bool,
+    #[serde(rename = "apparmorProfile")]
+    apparmor_profile: String,
+    #[serde(rename = "selinuxLabel")]
+    selinux_label: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Capabilities {
+    bounding: Vec<String>,
+    effective: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +72,9 @@ struct Linux {
     #[serde(rename = "maskedPaths")]
     masked_paths: Option<Vec<String>>,
     resources: Resources,
+    /// Its filter is of no interest, only that it is there.
+    seccomp: Option<IgnoredAny>,
+    sysctl: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,14 +108,15 @@ impl OciSpec {
             read_only_root: Some(self.root.readonly),
             user: Some(self.process.user.uid.to_string().into()),
             host_namespaces: self.host_namespaces(),
+            security: self.security(),
             ..ContainerMetadata::default()
         };
-        described.set_mounts(
-            self.mounts
-                .iter()
-                .filter(|mount| mount.is_bind())
-                .map(OciMount::shown),
-        );
+        described.mounts = self
+            .mounts
+            .iter()
+            .filter(|mount| mount.is_bind())
+            .map(OciMount::shown)
+            .collect();
         let annotation = |names: &[&str]| {
             names
                 .iter()
@@ -173,7 +195,37 @@ impl OciSpec {
             pid: shares("pid"),
             network: shares("network"),
             ipc: shares("ipc"),
+            user: shares("user"),
         }
+    }
+
+    /// What is to confine the container once its own program runs.
+    fn security(&self) -> SecurityState {
+        let set = |names: fn(&Capabilities) -> &[String]| {
+            let capabilities = self.process.capabilities.as_ref();
+            Some(capabilities.map_or(0, |all| set_of(names(all).iter().map(String::as_str))))
+        };
+        SecurityState {
+            effective: set(|all| &all.effective),
+            bounding: set(|all| &all.bounding),
+            no_new_privileges: Some(self.process.no_new_privileges),
+            seccomp: Some(match self.linux.seccomp {
+                Some(_) => SeccompMode::Filter,
+                None => SeccompMode::Disabled,
+            }),
+            // No profile may mean that the host has no such module: the kernel knows.
+            apparmor: text(&self.process.apparmor_profile),
+            selinux: text(&self.process.selinux_label),
+            runs_as_root: Some(self.process.user.uid == 0),
+            proc_masked: Some(self.masks_proc()),
+            sysctls: Some(sysctl_names(&self.linux.sysctl)),
+            host_ports: None,
+        }
+    }
+
+    fn masks_proc(&self) -> bool {
+        let paths = self.linux.masked_paths.as_ref();
+        paths.is_some_and(|paths| paths.iter().any(|path| path.starts_with("/proc/")))
     }
 }
 
@@ -186,18 +238,26 @@ impl OciMount {
                 .any(|option| option == "bind" || option == "rbind")
     }
 
-    fn shown(&self) -> Mount {
+    fn shown(&self) -> Mount<'_> {
         let propagation = self.options.iter().find(|option| {
             ["shared", "slave", "private"].contains(&option.trim_start_matches('r'))
         });
         Mount {
-            source: self.source.as_str().into(),
-            destination: self.destination.as_str().into(),
-            mode: Box::default(),
+            source: &self.source,
+            destination: &self.destination,
+            mode: "",
             writable: !self.options.iter().any(|option| option == "ro"),
-            propagation: propagation.map_or(Box::default(), |option| option.as_str().into()),
+            propagation: propagation.map_or("", String::as_str),
         }
     }
+}
+
+/// The names of kernel parameters that are set.
+pub(super) fn sysctl_names(set: &BTreeMap<String, String>) -> Box<[Box<str>]> {
+    /// More of them than there are kernel parameters of a namespace.
+    const LIMIT: usize = 256;
+    let names = set.keys().take(LIMIT);
+    names.filter_map(|name| text(name)).collect()
 }
 
 #[cfg(test)]
@@ -218,8 +278,11 @@ mod tests {
                     {"destination": "/proc", "type": "proc", "source": "proc"},
                     {"destination": "/data", "type": "bind", "source": "/srv", "options": ["rbind", "rslave", "ro"]}],
                 "root": {"path": "rootfs", "readonly": true},
-                "process": {"user": {"uid": 1000, "gid": 0}},
-                "linux": {"maskedPaths": ["/proc/kcore"],
+                "process": {"user": {"uid": 1000, "gid": 0}, "noNewPrivileges": true,
+                            "apparmorProfile": "own",
+                            "capabilities": {"bounding": ["CAP_CHOWN"], "effective": []}},
+                "linux": {"maskedPaths": ["/proc/kcore"], "seccomp": {"defaultAction": "SCMP_ACT_ERRNO"},
+                          "sysctl": {"net.ipv4.ip_forward": "1"},
                           "namespaces": [{"type": "pid"}, {"type": "ipc", "path": "/proc/1/ns/ipc"}]}}"#,
         )
         .unwrap();
@@ -232,12 +295,27 @@ mod tests {
         assert_eq!(found.privileged, Some(false));
         assert_eq!(found.read_only_root, Some(true));
         assert_eq!(found.user.as_deref(), Some("1000"));
-        let mounts: Vec<String> = found.mounts.iter().map(ToString::to_string).collect();
+        let mounts: Vec<String> = found.mounts.iter().map(|mount| mount.to_string()).collect();
         assert_eq!(mounts, ["/srv:/data::false:rslave"]);
         let shared = found.host_namespaces;
         assert_eq!(
             (shared.pid, shared.network, shared.ipc),
             (Some(false), Some(true), Some(false))
+        );
+        assert_eq!(
+            found.security,
+            SecurityState {
+                effective: Some(0),
+                bounding: Some(1),
+                no_new_privileges: Some(true),
+                seccomp: Some(SeccompMode::Filter),
+                apparmor: Some("own".into()),
+                selinux: None,
+                runs_as_root: Some(false),
+                proc_masked: Some(true),
+                sysctls: Some(["net.ipv4.ip_forward".into()].into()),
+                host_ports: None,
+            }
         );
         let pod = found.pod.unwrap();
         assert_eq!(pod.name.as_deref(), Some("web-0"));

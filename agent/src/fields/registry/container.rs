@@ -73,6 +73,62 @@ pub(super) const FIELDS: &[FieldDef] = &[
     field("container.host_pid", Bool, "shares the host's processes"),
     field("container.host_network", Bool, "shares the host's network"),
     field("container.host_ipc", Bool, "shares the host's IPC"),
+    field(
+        "container.security.cap_effective",
+        Text,
+        "effective capabilities of the first process",
+    ),
+    field(
+        "container.security.cap_bounding",
+        Text,
+        "capabilities that a process in it can get",
+    ),
+    field(
+        "container.security.seccomp",
+        Text,
+        "filter of system calls: disabled, strict or filter",
+    ),
+    field(
+        "container.security.apparmor",
+        Text,
+        "AppArmor profile, or unconfined",
+    ),
+    field("container.security.selinux", Text, "SELinux context"),
+    field(
+        "container.security.no_new_privs",
+        Bool,
+        "no program in it gains privileges",
+    ),
+    field(
+        "container.security.read_only_root",
+        Bool,
+        "its root file system cannot be written to",
+    ),
+    field(
+        "container.security.host_pid",
+        Bool,
+        "shares the host's processes; as container.host_pid",
+    ),
+    field(
+        "container.security.host_network",
+        Bool,
+        "shares the host's network; as container.host_network",
+    ),
+    field(
+        "container.security.host_ipc",
+        Bool,
+        "shares the host's IPC; as container.host_ipc",
+    ),
+    field(
+        "container.security.host_user",
+        Bool,
+        "shares the host's users: its root is the host's",
+    ),
+    field(
+        "container.security.run_as_root",
+        Bool,
+        "its first process is root in it",
+    ),
     field("container.label", Text, "one label").required(ArgumentSyntax::Key),
     field("container.labels", Text, "all labels"),
 ];

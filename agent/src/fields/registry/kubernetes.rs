@@ -23,6 +23,43 @@ pub(super) const FIELDS: &[FieldDef] = &[
     field("k8s.pod.labels", Text, "all labels of the pod"),
     field("k8s.pod.ip", Text, "first IPv4 address of the pod"),
     field("k8s.pod.cni.json", Text, "network setup of the pod in JSON"),
+    field(
+        "k8s.pod.annotation",
+        Text,
+        "one annotation of the pod; asks the Kubernetes API",
+    )
+    .required(ArgumentSyntax::Key),
+    field(
+        "k8s.pod.owner.kind",
+        Text,
+        "kind of what keeps the pod, such as ReplicaSet; asks the Kubernetes API",
+    ),
+    field(
+        "k8s.pod.owner.name",
+        Text,
+        "name of what keeps the pod; asks the Kubernetes API",
+    ),
+    field(
+        "k8s.pod.service_account",
+        Text,
+        "service account of the pod; asks the Kubernetes API",
+    ),
+    field(
+        "k8s.node.name",
+        Text,
+        "node that the pod is on; asks the Kubernetes API",
+    ),
+    field(
+        "k8s.pod.security",
+        Text,
+        "Pod Security Standard that the container meets: privileged, baseline or restricted",
+    ),
+    field(
+        "k8s.pod.security.violations",
+        Text,
+        "controls of the standards that it breaks",
+    )
+    .list(),
     field("k8s.rc.name", Text, "no longer has a value").deprecated(),
     field("k8s.rc.id", Text, "no longer has a value").deprecated(),
     field("k8s.rc.label", Text, "no longer has a value")

@@ -67,7 +67,12 @@ fn default_sources() -> Vec<RuleSource> {
 fn default_test_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/tests");
     let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().path()).collect()
+    // A folder has rules that tests load.
+    let is_file = |path: &PathBuf| path.is_file();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(is_file)
+        .collect()
 }
 
 /// The tests of the default rules pass, and each rule has one that it fires in and one that it does not.

@@ -28,7 +28,8 @@ fn the_default_rules_load_without_a_finding() {
     assert_eq!(program.inert_rules().count(), 0);
     for field in program.fields() {
         assert!(
-            crate::fields::extractor(field.name).is_some(),
+            crate::fields::extractor(field.name).is_some()
+                || crate::fields::metadata_extractor(field.name).is_some(),
             "{field:?} has no value"
         );
     }

@@ -1,5 +1,7 @@
 //! What conditions match, and what programs know of themselves.
 
+use std::cell::Cell;
+
 use super::*;
 
 #[test]
@@ -83,9 +85,52 @@ fn event_types_are_folded() {
     assert_eq!(events, [EventType::EXECVE, EventType::OPEN]);
     assert_eq!(matches(&program, EventType::OPEN, &[]), ["r"]);
     assert!(matches(&program, EventType::CONNECT, &[]).is_empty());
-    let never = super::program(&rule("evt.type = open and evt.num = 0"));
-    assert!(never.events().is_empty());
-    assert_eq!(never.inert_rules().collect::<Vec<_>>(), ["r"]);
+    for (condition, is_inert, is_switched_off) in [
+        ("evt.type = open and evt.num = 0", false, true),
+        ("evt.type = open and proc.name in ()", false, true),
+        ("evt.type = container", true, false),
+        ("evt.type = open", false, false),
+    ] {
+        let program = super::program(&rule(condition));
+        assert_eq!(program.inert_rules().count() == 1, is_inert, "{condition}");
+        let rule = &program.rules()[0];
+        assert_eq!(rule.is_switched_off, is_switched_off, "{condition}");
+        assert_eq!(
+            rule.events.is_empty(),
+            is_inert || is_switched_off,
+            "{condition}"
+        );
+    }
+}
+
+#[test]
+fn what_a_runtime_knows_is_asked_for_last() {
+    struct Asked(Cell<bool>, usize);
+    impl FieldSource for Asked {
+        fn value(&self, slot: usize) -> Option<Value<'_>> {
+            if slot == self.1 {
+                self.0.set(true);
+            }
+            (slot != self.1).then_some(Value::Int(7))
+        }
+    }
+    let text = rule("container.privileged = true and evt.type = execve and proc.vpid = 1");
+    let program = program(&text);
+    let privileged = program
+        .fields()
+        .iter()
+        .position(|field| field.name == "container.privileged");
+    let event = Asked(Cell::new(false), privileged.unwrap());
+    let mut found = Vec::new();
+    let mut cache = EvaluationCache::default();
+    program.evaluate(
+        EventType::EXECVE,
+        EventClass::Unknown,
+        &[&event],
+        &mut cache,
+        &mut found,
+    );
+    assert!(found.is_empty() && !event.0.get());
 }
 
 #[test]

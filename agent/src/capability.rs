@@ -45,8 +45,11 @@ const NAMES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
+/// Every one of them.
+pub(crate) const ALL: u64 = (1 << NAMES.len()) - 1;
+
 /// The names of a set, lowest number first, with a space between each two.
-pub(super) fn names(set: u64) -> String {
+pub(crate) fn names(set: u64) -> String {
     let names: Vec<&str> = NAMES
         .into_iter()
         .enumerate()
@@ -54,6 +57,20 @@ pub(super) fn names(set: u64) -> String {
         .map(|(_, name)| name)
         .collect();
     names.join(" ")
+}
+
+/// The set of these names; what is no capability is passed over. Runtimes write `CAP_CHOWN`, and some
+/// of them `chown`.
+pub(crate) fn set_of<'n>(names: impl IntoIterator<Item = &'n str>) -> u64 {
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let is_it = |known: &&str| {
+                known.eq_ignore_ascii_case(name) || known["CAP_".len()..].eq_ignore_ascii_case(name)
+            };
+            NAMES.iter().position(is_it)
+        })
+        .fold(0, |set, number| set | 1 << number)
 }
 
 #[cfg(test)]
@@ -70,6 +87,17 @@ mod tests {
             (1 << 63, ""),
         ] {
             assert_eq!(names(set), expected);
+        }
+    }
+
+    #[test]
+    fn names_as_a_set() {
+        for (listed, expected) in [
+            (&[][..], 0),
+            (&["CAP_CHOWN", "cap_kill", "NET_RAW"], 1 | 1 << 5 | 1 << 13),
+            (&["", "CAP_", "CAP_NONE"], 0),
+        ] {
+            assert_eq!(set_of(listed.iter().copied()), expected, "{listed:?}");
         }
     }
 }

@@ -1,0 +1,96 @@
+//! What alerts about containers of a real Podman say.
+
+use peregrine_tests::runtime::{IMAGE, Podman};
+use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE};
+use serde_json::json;
+
+/// Every program that a container's shell or a client runs in it.
+const RULE: &str = "\
+- rule: Program in a container
+  desc: A test.
+  condition: evt.type = execve and container.id != host and proc.name in (sh, cat, true, sleep)
+  output: >
+    %container.id %container.full_id %container.type %container.name %container.image
+    %container.image.repository %container.image.tag %container.image.id %container.privileged
+    %container.mounts %container.mount.source[/host*] %container.mount.rdwr[0] %container.labels
+    %container.label[tier] %k8s.pod.name %proc.cmdline
+  priority: INFO
+";
+
+fn agent_of(podman: &Podman) -> AgentBuilder {
+    AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}")).run_folder(podman.daemon.run_folder())
+}
+
+/// The alert about this command line.
+fn alert(agent: &Agent, command: &str) -> Alert {
+    agent.wait_for(command, |alert| alert.text("proc.cmdline") == command)
+}
+
+/// Asserts that an alert names the container and its image.
+fn assert_named(alert: &Alert, name: &str, id: &str) {
+    for (field, expected) in [
+        ("container.name", name),
+        ("container.id", &id[..12]),
+        ("container.full_id", id),
+        ("container.type", "podman"),
+        ("container.image", IMAGE),
+        ("container.image.repository", "docker.io/library/bb"),
+        ("container.image.tag", "1"),
+    ] {
+        assert_eq!(alert.text(field), expected, "{field} of {alert:#?}");
+    }
+    assert_eq!(alert.text("container.image.id").len(), 64, "{alert:#?}");
+}
+
+#[test]
+fn a_container_is_described_from_its_first_process_on() {
+    let podman = Podman::start();
+    let agent = agent_of(&podman).start();
+
+    let data = podman.daemon.folder().display().to_string();
+    let mount = format!("{data}:/hostdata:ro");
+    let options = [
+        "-d",
+        "--name",
+        "first",
+        "--label",
+        "tier=front",
+        "-v",
+        &mount,
+    ];
+    let id = podman.run(&options, &["sh", "-c", "/bin/cat /etc/hosts; sleep 60"]);
+    for command in ["sh -c /bin/cat /etc/hosts; sleep 60", "cat /etc/hosts"] {
+        let alert = alert(&agent, command);
+        assert_named(&alert, "first", &id);
+        assert_eq!(alert.text("container.label[tier]"), "front");
+        assert_eq!(alert.text("container.labels"), "tier:front");
+        assert_eq!(alert.text("container.mount.source[/host*]"), data);
+        assert_eq!(alert.text("container.mount.rdwr[0]"), "false");
+        assert_eq!(alert.field("container.privileged"), &json!(false));
+        assert!(alert.field("k8s.pod.name").is_null());
+    }
+
+    // A program that a client runs in it.
+    podman.client(["exec", "first", "/bin/true", "inside"]);
+    assert_named(&alert(&agent, "true inside"), "first", &id);
+
+    // A privileged one; one that ends at once and is removed then.
+    let options = ["-d", "--name", "mighty", "--privileged"];
+    let id = podman.run(&options, &["sleep", "61"]);
+    let mighty = alert(&agent, "sleep 61");
+    assert_named(&mighty, "mighty", &id);
+    assert_eq!(mighty.field("container.privileged"), &json!(true));
+    assert!(mighty.field("container.mounts").is_null());
+    for number in 0..3 {
+        let name = format!("brief-{number}");
+        podman.run(&["--rm", "--name", &name], &["true", &name]);
+        let brief = alert(&agent, &format!("true {name}"));
+        assert_eq!(brief.text("container.name"), name);
+        assert_eq!(
+            brief.text("container.image.repository"),
+            "docker.io/library/bb"
+        );
+    }
+    let in_vain = agent.metric("peregrine_container_metadata_deadline_total", &[]);
+    assert!(in_vain.abs() < f64::EPSILON, "{in_vain}");
+}
