@@ -272,6 +272,9 @@ struct Matcher {
 
 impl Matcher {
     fn handle(&mut self, event: &Event<'_>, processes: &mut ProcessTable) {
+        if processes.is_repeated_exit(event) {
+            return;
+        }
         // An exit leaves the process in the table for a while, so it can be applied first as well.
         processes.apply(event);
         if let Payload::CgroupCreated(created) = &event.payload

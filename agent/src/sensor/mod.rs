@@ -2,6 +2,7 @@
 //! reads what they record.
 
 mod btf;
+mod cpus;
 mod foreign;
 mod kernel;
 mod merge;
@@ -207,7 +208,14 @@ impl Sensor {
         );
         let offsets = kernel.offsets.to_array();
         let settings = settings.to_array();
-        let cpus = aya::util::nr_cpus().map_err(|(_, source)| SensorError::Reader(source))?;
+        let cells = match cpus::cells() {
+            Some(cells) => cells,
+            None => {
+                let cpus = aya::util::nr_cpus();
+                let cpus = cpus.map_err(|(_, source)| SensorError::Reader(source))?;
+                u32::try_from(cpus).unwrap_or(u32::MAX)
+            }
+        };
         let mut programs = EbpfLoader::new()
             // No program relocates against BTF, and none is BTF-typed: no need to parse it again.
             .btf(None)
@@ -215,7 +223,7 @@ impl Sensor {
             .override_global(names::SETTINGS, &settings[..], true)
             .map_max_entries(names::PROCESS_RING, options.process_ring_bytes)
             .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
-            .map_max_entries(names::SCRATCH, u32::try_from(cpus).unwrap_or(u32::MAX))
+            .map_max_entries(names::SCRATCH, cells)
             .load(OBJECT)
             .map_err(SensorError::Load)?;
         // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
