@@ -146,6 +146,19 @@ impl KernelDrops {
             + self.counters[DROP_SCRATCH_BUSY as usize]
     }
 
+    /// How many records were lost. The messages of a call beyond those that are recorded are not among them: the call
+    /// itself is an event, and many programs make such calls.
+    pub fn of_events(&self) -> u64 {
+        let all: u64 = self.counters.iter().sum();
+        all - self.counters[DROP_MESSAGES as usize]
+    }
+
+    /// Sets one counter, for tests of those who read them.
+    #[cfg(test)]
+    pub(crate) fn set(&mut self, cause: u32, count: u64) {
+        self.counters[cause as usize] = count;
+    }
+
     /// Cause and number, for every cause there is.
     pub fn by_cause(&self) -> impl Iterator<Item = (String, u64)> {
         let full = RecordKind::ALL.into_iter().map(|kind| {
