@@ -1,5 +1,4 @@
 //! The end of a process.
-#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::collections::BTreeSet;
 use std::process::Command;
