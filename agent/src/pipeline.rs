@@ -2,6 +2,7 @@
 //! hands alerts over. It shares nothing but counters, and takes no lock.
 
 mod held;
+mod loss;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -16,11 +17,12 @@ use crate::event::{DecodeError, Event, EventType, Payload, decode};
 use crate::fields::{
     Context, EventFields, EventTimes, Extractors, FieldSource, FileNames, View, file_names,
 };
-use crate::metrics::{HotCounter, HotCounters};
+use crate::metrics::{Heartbeat, HotCounter, HotCounters};
 use crate::rules::{EvaluationCache, EventClass, Program, RuleIndex};
-use crate::sensor::{Reader, Wake};
+use crate::sensor::{KernelDrops, Reader, Wake};
 use crate::state::{BootClock, ExecutableHashes, ProcessTable, Users};
 use held::{HeldEvent, HeldEvents, Witness};
+use loss::LossReport;
 
 pub use held::HoldLimits;
 
@@ -97,8 +99,10 @@ pub struct Pipeline {
     pub static_fields: BTreeMap<String, String>,
     /// Whether a path is also judged as the kernel resolved it.
     pub second_view: bool,
-    /// How many process records the kernel dropped so far.
-    pub process_drops: Box<dyn FnMut() -> u64 + Send>,
+    /// Shows that the thread goes on.
+    pub heartbeat: Heartbeat,
+    /// What the kernel side dropped so far; `None` if it cannot be read.
+    pub drops: Box<dyn FnMut() -> Option<KernelDrops> + Send>,
     /// The metadata of containers; `None` if no rule asks for it.
     pub containers: Option<MetadataTable>,
     /// How long, and how many, events wait for it.
@@ -149,7 +153,8 @@ impl Pipeline {
         let mut state = State {
             processes: self.processes,
             gauges: self.gauges,
-            process_drops: self.process_drops,
+            drops: self.drops,
+            report: LossReport::default(),
             known_drops: 0,
             next: Instant::now(),
             next_sweep: Instant::now() + SWEEP,
@@ -158,6 +163,7 @@ impl Pipeline {
         let mut reader = self.reader;
         let mut stopping: Option<Instant> = None;
         loop {
+            self.heartbeat.beat(Instant::now());
             state.keep_house(&mut matcher, &reader);
             matcher.release();
             let mut handled = 0;
@@ -203,7 +209,8 @@ impl Pipeline {
 struct State {
     processes: ProcessTable,
     gauges: Arc<PipelineGauges>,
-    process_drops: Box<dyn FnMut() -> u64 + Send>,
+    drops: Box<dyn FnMut() -> Option<KernelDrops> + Send>,
+    report: LossReport,
     known_drops: u64,
     next: Instant,
     next_sweep: Instant,
@@ -229,11 +236,16 @@ impl State {
         if let Err(problem) = matcher.users.refresh(BootClock::now()) {
             warn!(%problem, "names of users and groups may be out of date");
         }
-        let drops = (self.process_drops)();
-        if drops > self.known_drops {
-            self.known_drops = drops;
-            self.processes.note_loss();
-            self.next_sweep = now;
+        if let Some(drops) = (self.drops)() {
+            if drops.of_processes() > self.known_drops {
+                self.known_drops = drops.of_processes();
+                self.processes.note_loss();
+                self.next_sweep = now;
+            }
+            let time = matcher.clock.wall_ns(BootClock::now());
+            if let Some(alert) = self.report.due(&drops, now, time) {
+                matcher.alerts.send(alert);
+            }
         }
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP;
@@ -286,6 +298,9 @@ struct Matcher {
 
 impl Matcher {
     fn handle(&mut self, event: &Event<'_>, processes: &mut ProcessTable) {
+        if processes.is_repeated_exit(event) {
+            return;
+        }
         // An exit leaves the process in the table for a while, so it can be applied first as well.
         processes.apply(event);
         if let Payload::CgroupCreated(created) = &event.payload

@@ -393,3 +393,46 @@ fn a_handle() {
     let found = [("fd.name", scene.key.to_str().expect("UTF-8"))];
     scene.watch.seen().take("open_by_handle_at", &found);
 }
+
+/// Changes of a file are told by the folder that the kernel knows, where the call starts from one. (A link in the path
+/// itself is shown as written.)
+#[test]
+fn changes_relative_to_a_folder_behind_a_link() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let root = folder.path().canonicalize().expect("it exists");
+    let secret = root.join("secret");
+    std::fs::create_dir(&secret).expect("a folder is made");
+    symlink(&secret, root.join("link")).expect("a link is made");
+    let in_secret = format!("startswith {}/", secret.display());
+    let watch = Watch::start(
+        &format!(
+            "evt.type in (unlinkat, renameat, fchmodat, mkdirat) and \
+             (fs.path.name {in_secret} or fs.path.source {in_secret})"
+        ),
+        &["fs.path.name", "fs.path.source"],
+    );
+    let place = own(openat(
+        libc::AT_FDCWD,
+        root.join("link"),
+        libc::O_PATH | libc::O_DIRECTORY,
+    ));
+    let place = place.as_raw_fd();
+    let (key, moved) = (c"key".as_ptr(), c(root.join("moved")));
+    std::fs::write(secret.join("key"), "x").expect("a file is written");
+    // SAFETY: the paths end with NUL and live on.
+    let outcomes = unsafe {
+        [
+            system_call!(SYS_fchmodat, place, key, 0o777),
+            system_call!(SYS_renameat, place, key, libc::AT_FDCWD, moved.as_ptr()),
+            system_call!(SYS_mkdirat, place, key, 0o700),
+            system_call!(SYS_unlinkat, place, key, libc::AT_REMOVEDIR),
+        ]
+    };
+    assert_eq!(outcomes, [0; 4]);
+    let mut seen = watch.seen();
+    let key = shown(secret.join("key"));
+    seen.take("fchmodat", &[("fs.path.name", &key)]);
+    seen.take("renameat", &[("fs.path.source", &key)]);
+    seen.take("mkdirat", &[("fs.path.name", &key)]);
+    seen.take("unlinkat", &[("fs.path.name", &key)]);
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::run::RunError;
 use super::wanted::{asks_for_names, wanted_by};
@@ -15,7 +16,7 @@ use crate::heap;
 use crate::http::Readiness;
 use crate::metrics::{
     CONTAINER_DEADLINE, CONTAINER_HELD, CONTAINER_RUNTIME_ERRORS, CONTAINER_UNKNOWN, CONTAINERS,
-    DROPS, EXECUTABLES_NOT_HASHED, HotCounter, KUBERNETES_ERRORS, Metrics,
+    DROPS, EXECUTABLES_NOT_HASHED, HEARTBEAT_AGE, HotCounter, KUBERNETES_ERRORS, Metrics,
     PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
     PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, Sample, UNORDERED_RECORDS,
 };
@@ -76,6 +77,13 @@ impl Watching {
         tracing::debug!("{known} processes were running");
         let gauges = Arc::new(PipelineGauges::default());
         export(metrics, &sensor, &reader, &gauges)?;
+        let heartbeat = readiness.heartbeat();
+        metrics.register(&HEARTBEAT_AGE, move || {
+            let age = heartbeat.age(Instant::now());
+            age.map(|age| Sample::new([], age.as_secs_f64()))
+                .into_iter()
+                .collect()
+        })?;
         let containers = if needs_container_metadata(program) {
             Some(ask_runtimes(config, program, metrics, &reader)?)
         } else {
@@ -99,7 +107,8 @@ impl Watching {
             hostname: config.hostname.clone(),
             static_fields: config.static_fields.clone(),
             second_view: config.sensor.second_view,
-            process_drops: Box::new(move || drops.read().map_or(0, |drops| drops.of_processes())),
+            heartbeat: readiness.heartbeat(),
+            drops: Box::new(move || drops.read().ok()),
             containers,
             hold_limits: config.containers.hold,
             hold_delay: metrics.hold_delay(),

@@ -57,7 +57,7 @@ const KEYS: &[(&str, &str)] = &[
     ("rules_file", "write rules_files"),
     (
         "syscall_event_drops",
-        "drops are counted in the metric peregrine_drops_total; remove it",
+        "losses are counted in peregrine_drops_total, and an alert of its own tells of them; remove it",
     ),
     ("syscall_event_timeouts", "remove it"),
     ("syslog_output", NOT_YET),

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -120,7 +120,10 @@ fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {
     (status, content_type, body.into()).into_response()
 }
 
-async fn healthz() -> Response {
+async fn healthz(State(shared): State<Shared>) -> Response {
+    if shared.readiness.stands_still(Instant::now()) {
+        return json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status": "stalled"}"#);
+    }
     json(StatusCode::OK, r#"{"status": "ok"}"#)
 }
 

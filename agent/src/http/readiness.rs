@@ -2,11 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::metrics::Heartbeat;
+
+/// How long the matching thread may stand still before the agent counts as ill. It goes on several times a second; a
+/// large batch, or a machine that has no time for it, takes far less than this.
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(15);
 
 /// Shared between the thread that knows whether the agent is ready and the web server. Starts as
 /// not ready.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicU8>);
+pub struct Readiness {
+    state: Arc<AtomicU8>,
+    heartbeat: Heartbeat,
+}
 
 /// How far the agent is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +33,27 @@ impl Readiness {
         let (starting, ready) = (State::Starting as u8, State::Ready as u8);
         // Fails only if it is ready already, or failed.
         let _ = self
-            .0
+            .state
             .compare_exchange(starting, ready, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Events are not seen any more, for good.
     pub fn fail(&self) {
-        self.0.store(State::Failed as u8, Ordering::Relaxed);
+        self.state.store(State::Failed as u8, Ordering::Relaxed);
+    }
+
+    /// For the thread that reads events, to show that it goes on.
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.heartbeat.clone()
+    }
+
+    /// Whether the thread that reads events stands still: events are not matched, though nothing ended.
+    pub(super) fn stands_still(&self, now: Instant) -> bool {
+        self.state() == State::Ready
+            && self
+                .heartbeat
+                .age(now)
+                .is_some_and(|age| age > LONGEST_STANDSTILL)
     }
 
     /// A guard for the thread that reads events: however that thread ends, panics included,
@@ -39,7 +63,7 @@ impl Readiness {
     }
 
     pub(super) fn state(&self) -> State {
-        match self.0.load(Ordering::Relaxed) {
+        match self.state.load(Ordering::Relaxed) {
             0 => State::Starting,
             1 => State::Ready,
             _ => State::Failed,

@@ -77,6 +77,30 @@ async fn health_versions_and_metrics_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ill_while_the_matching_thread_stands_still() {
+    let running = start(&settings("127.0.0.1:0")).await;
+    let answer = async || request(running.address, "/healthz").await;
+    let heartbeat = running.readiness.heartbeat();
+    running.readiness.ready();
+    heartbeat.beat(Instant::now());
+    assert!(answer().await.0.starts_with("http/1.1 200"));
+    assert!(!running.readiness.stands_still(Instant::now()));
+    assert!(
+        running
+            .readiness
+            .stands_still(Instant::now() + Duration::from_mins(1))
+    );
+    // Ended is not the same: then the agent ends, or tells in /readyz.
+    running.readiness.fail();
+    assert!(
+        !running
+            .readiness
+            .stands_still(Instant::now() + Duration::from_mins(1))
+    );
+    assert!(answer().await.0.starts_with("http/1.1 200"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ready_only_between_attach_and_the_end_of_the_sensor() {
     let running = start(&settings("127.0.0.1:0")).await;
     let status = async || request(running.address, "/readyz").await.0[..12].to_owned();

@@ -4,16 +4,18 @@
 //! somebody scrapes. Values that live elsewhere (kernel maps, the process table) are read then too:
 //! see [`Metrics::register`].
 
+mod heartbeat;
 mod hot;
 mod own_process;
 mod sampled;
 
+pub use heartbeat::Heartbeat;
 pub use hot::{HotCounter, HotCounters};
 pub use sampled::{
     CONTAINER_DEADLINE, CONTAINER_HELD, CONTAINER_RUNTIME_ERRORS, CONTAINER_UNKNOWN, CONTAINERS,
-    DROPS, EXECUTABLES_NOT_HASHED, Family, KUBERNETES_ERRORS, Kind, PROCESS_TABLE_DROPPED_TEXTS,
-    PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS, PROCESS_TABLE_MISSES, RING_SIZE_BYTES,
-    RING_USED_BYTES, Sample, UNORDERED_RECORDS,
+    DROPS, EXECUTABLES_NOT_HASHED, Family, HEARTBEAT_AGE, KUBERNETES_ERRORS, Kind,
+    PROCESS_TABLE_DROPPED_TEXTS, PROCESS_TABLE_ENTRIES, PROCESS_TABLE_EVICTIONS,
+    PROCESS_TABLE_MISSES, RING_SIZE_BYTES, RING_USED_BYTES, Sample, UNORDERED_RECORDS,
 };
 
 use std::sync::Arc;

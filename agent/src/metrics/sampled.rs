@@ -127,6 +127,14 @@ pub const KUBERNETES_ERRORS: Family = Family {
     labels: &["cause"],
 };
 
+/// Whether the matching thread goes on.
+pub const HEARTBEAT_AGE: Family = Family {
+    name: "peregrine_matching_thread_heartbeat_age_seconds",
+    help: "Time since the matching thread last went through its loop; well below a second when all is well.",
+    kind: Kind::Gauge,
+    labels: &[],
+};
+
 /// Metrics of one name.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {

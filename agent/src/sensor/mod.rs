@@ -3,6 +3,7 @@
 
 mod btf;
 mod called;
+mod cpus;
 mod foreign;
 mod io_uring;
 mod kernel;
@@ -11,9 +12,11 @@ mod own_process;
 mod privilege;
 mod probe;
 mod ring;
+mod skipped;
 mod tracefs;
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use agent_ebpf::{
@@ -33,6 +36,7 @@ pub use own_process::own_pid;
 pub use privilege::PrivilegeError;
 pub use probe::{Hook, Probe, Wanted};
 pub use ring::{Reader, RingUsage, StopHandle, Wake, WakeHandle};
+use skipped::Attached;
 pub use tracefs::TracefsError;
 
 use called::CalledPrograms;
@@ -98,6 +102,9 @@ pub enum SensorError {
     /// A system call that reading the rings needs failed.
     #[error("cannot set up reading of the rings: {0}")]
     Reader(#[source] io::Error),
+    /// The kernel does not tell how often it left out a program.
+    #[error("cannot ask the kernel about a program: {0}")]
+    Skipped(#[source] io::Error),
 }
 
 /// An error with all its causes, since those of aya are where the reason stands.
@@ -147,6 +154,8 @@ pub struct Sensor {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelDrops {
     counters: [u64; DROP_COUNTERS as usize],
+    /// Times that the kernel left out a program of processes, and another one.
+    skipped: [u64; 2],
 }
 
 impl KernelDrops {
@@ -157,6 +166,20 @@ impl KernelDrops {
             .map(|kind| self.counters[kind as usize])
             .sum::<u64>()
             + self.counters[DROP_SCRATCH_BUSY as usize]
+            + self.skipped[0]
+    }
+
+    /// How many records were lost. The messages of a call beyond those that are recorded are not among them: the call
+    /// itself is an event, and many programs make such calls.
+    pub fn of_events(&self) -> u64 {
+        let all: u64 = self.counters.iter().sum();
+        all - self.counters[DROP_MESSAGES as usize] + self.skipped.iter().sum::<u64>()
+    }
+
+    /// Sets one counter, for tests of those who read them.
+    #[cfg(test)]
+    pub(crate) fn set(&mut self, cause: u32, count: u64) {
+        self.counters[cause as usize] = count;
     }
 
     /// Cause and number, for every cause there is.
@@ -174,6 +197,7 @@ impl KernelDrops {
             ("scratch_busy".to_owned(), busy),
             ("messages_beyond_the_eighth".to_owned(), messages),
             ("io_uring_operations_forgotten".to_owned(), operations),
+            ("program_skipped".to_owned(), self.skipped.iter().sum()),
         ])
     }
 }
@@ -311,6 +335,7 @@ impl Sensor {
             }
         }
         io_uring::attach(&mut programs, &probes)?;
+        let attached = attached(&programs, &probes)?;
         let drops = programs
             .take_map(names::DROPS)
             .ok_or(SensorError::Incomplete(names::DROPS))
@@ -325,7 +350,7 @@ impl Sensor {
                 _programs: programs,
                 _called: called,
                 attached: probes,
-                drops: DropCounters(Arc::new(drops)),
+                drops: DropCounters(Arc::new((drops, attached))),
             },
             reader,
         ))
@@ -354,14 +379,19 @@ fn tell_cost(program: &'static str, info: Result<ProgramInfo, ProgramError>) {
 
 /// Counts the records lost in the kernel.
 #[derive(Clone)]
-pub struct DropCounters(Arc<PerCpuArray<MapData, u64>>);
+pub struct DropCounters(Arc<(PerCpuArray<MapData, u64>, Vec<Attached>)>);
 
 impl DropCounters {
     /// What was lost so far.
     pub fn read(&self) -> Result<KernelDrops, SensorError> {
+        let (map, programs) = &*self.0;
         let mut drops = KernelDrops::default();
+        for program in programs {
+            let skipped = program.skipped().map_err(SensorError::Skipped)?;
+            drops.skipped[usize::from(!program.of_processes)] += skipped;
+        }
         for (index, counter) in (0..).zip(&mut drops.counters) {
-            let per_cpu = self.0.get(&index, 0).map_err(|source| SensorError::Map {
+            let per_cpu = map.get(&index, 0).map_err(|source| SensorError::Map {
                 map: names::DROPS,
                 source,
             })?;
@@ -369,6 +399,25 @@ impl DropCounters {
         }
         Ok(drops)
     }
+}
+
+/// Each attached program once.
+fn attached(programs: &Ebpf, probes: &[Probe]) -> Result<Vec<Attached>, SensorError> {
+    let mut wanted: Vec<&str> = probes.iter().map(|probe| probe.program).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted
+        .into_iter()
+        .filter_map(|name| Some((name, programs.program(name)?)))
+        .map(|(name, program)| {
+            let of_processes = probe::keeps_processes(name);
+            let descriptor = program.fd().map_err(|source| SensorError::Attach {
+                hook: name.to_owned(),
+                source,
+            })?;
+            Attached::new(of_processes, descriptor.as_fd()).map_err(SensorError::Skipped)
+        })
+        .collect()
 }
 
 /// Tells the programs what to take down of each system call.
@@ -394,7 +443,12 @@ struct CaptureBytes(Capture);
 unsafe impl aya::Pod for CaptureBytes {}
 
 fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError> {
-    let cpus = aya::util::nr_cpus().map_err(|(_, source)| SensorError::Reader(source))?;
+    let cpus = if let Some(cells) = cpus::cells() {
+        cells
+    } else {
+        let cpus = aya::util::nr_cpus().map_err(|(_, source)| SensorError::Reader(source))?;
+        u32::try_from(cpus).unwrap_or(u32::MAX)
+    };
     let direct = !options.oldest_ways && kernel.has_current_task_btf;
     let registers = direct && kernel.has_task_pt_regs;
     Ok(Settings {
@@ -427,7 +481,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError>
                 .io_uring_tracepoints
                 .is_some_and(|tracepoints| tracepoints.completion_is_entry),
         ),
-        cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+        cpus,
     })
 }
 

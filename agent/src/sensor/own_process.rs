@@ -60,8 +60,8 @@ struct RunAttributes {
     reserved: u32,
 }
 
-/// Asks the kernel, by running a program of three instructions in this process. Fails before 5.10.
-pub fn own_pid() -> io::Result<Pid> {
+/// Loads the program.
+pub(super) fn load() -> io::Result<OwnedFd> {
     let license = c"Dual MIT/GPL";
     let load = LoadAttributes {
         program_type: RAW_TRACEPOINT,
@@ -75,7 +75,12 @@ pub fn own_pid() -> io::Result<Pid> {
     let descriptor = bpf(PROG_LOAD, load)?.0;
     let descriptor = i32::try_from(descriptor).map_err(io::Error::other)?;
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
-    let program = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Asks the kernel, by running a program of three instructions in this process. Fails before 5.10.
+pub fn own_pid() -> io::Result<Pid> {
+    let program = load()?;
     let run = RunAttributes {
         program: program.as_raw_fd().cast_unsigned(),
         ..RunAttributes::default()
@@ -87,7 +92,7 @@ pub fn own_pid() -> io::Result<Pid> {
 }
 
 /// bpf(2): what it returned, and the attributes with what it wrote there.
-fn bpf<A>(command: libc::c_int, mut attributes: A) -> io::Result<(libc::c_long, A)> {
+pub(super) fn bpf<A>(command: libc::c_int, mut attributes: A) -> io::Result<(libc::c_long, A)> {
     // SAFETY: the kernel reads and writes at most the given size of the attributes, which are a part of
     // `union bpf_attr` with valid pointers of the callers above.
     let result =

@@ -64,6 +64,11 @@ const STATE: [Probe; 4] = [
     raw("cgroup_mkdir"),
 ];
 
+/// Whether a program keeps the process table right.
+pub(super) fn keeps_processes(program: &str) -> bool {
+    STATE.iter().any(|probe| probe.program == program)
+}
+
 /// What the rules ask of the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(

@@ -40,6 +40,8 @@ pub struct Process {
     pub execed: Option<BootTime>,
     /// When the process ended; `None` while it lives, as far as is known.
     pub exited: Option<BootTime>,
+    /// Whether an event told that it ended.
+    pub(super) exit_seen: bool,
     /// When its last event was.
     pub(super) last_seen: BootTime,
     /// [`Origin::exec_id`] of what it runs; `None` if that is only known from `/proc`.

@@ -216,7 +216,8 @@ impl ProcessTable {
             Payload::Exec(exec) => self.apply_exec(origin, exec),
             Payload::Fork(fork) => self.apply_fork(origin, fork),
             Payload::Exit(_) => {
-                self.observe(origin);
+                let slot = self.observe(origin);
+                self.processes[slot].exit_seen = true;
                 self.mark_ended(origin.process, origin.time);
             }
             Payload::WorkingDirectory(directory) => {
@@ -233,6 +234,15 @@ impl ProcessTable {
             }
         }
         self.reap();
+    }
+
+    /// Whether this is the end of a process of which an earlier event told it. When the last threads of a process end at
+    /// one time, each of them may find that none but itself is left.
+    pub fn is_repeated_exit(&self, event: &Event<'_>) -> bool {
+        matches!(event.payload, Payload::Exit(_))
+            && self
+                .get(event.origin.process)
+                .is_some_and(|process| process.exit_seen)
     }
 
     /// The process of an event.
@@ -400,6 +410,7 @@ impl ProcessTable {
             source: Source::Degraded,
             execed: None,
             exited: None,
+            exit_seen: false,
             last_seen: origin.time,
             exec_id: Some(origin.exec_id),
             losses: self.losses,
@@ -441,6 +452,7 @@ impl ProcessTable {
             source: Source::Proc,
             execed: None,
             exited: None,
+            exit_seen: false,
             last_seen: self.now,
             exec_id: None,
             losses: self.losses,

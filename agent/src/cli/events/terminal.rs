@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use super::row::{Colours, heading, row};
 use crate::alert::render::{json_text, time_of_day};
-use crate::alert::{Delivery, Sink, SinkError};
+use crate::alert::{Delivery, INTERNAL_SOURCE, Sink, SinkError};
+use crate::cli::say;
 use crate::escape::EscapingWriter;
 use jiff::tz::TimeZone;
 
@@ -96,6 +97,12 @@ impl<W: Write + Send> Sink for Terminal<W> {
             return Ok(());
         }
         let alert = delivery.alert;
+        // What the agent says of itself is no event.
+        if &*alert.source == INTERNAL_SOURCE {
+            let fields = Value::Object(alert.output_fields.clone());
+            say(&format!("{}: {}", alert.message, json_text(&fields)));
+            return Ok(());
+        }
         let line = self.line(alert.time, &alert.message, &alert.output_fields);
         let written = self
             .stream

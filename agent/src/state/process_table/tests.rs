@@ -844,3 +844,22 @@ proptest! {
         prop_assert_eq!(table.stats().degraded, 0);
     }
 }
+
+#[test]
+fn a_process_ends_once() {
+    let mut table = Proc::new().table();
+    let (init, shell) = init_and_shell(&mut table);
+    let end = |time| {
+        event(
+            origin(shell, init, "bash", time),
+            Payload::Exit(Exit { status: 0 }),
+        )
+    };
+    assert!(!table.is_repeated_exit(&end(2000)));
+    table.apply(&end(2000));
+    assert!(table.is_repeated_exit(&end(2001)));
+    // Another process of the same pid is another.
+    let next = key(shell.pid.0, 3000);
+    let exit = Payload::Exit(Exit { status: 0 });
+    assert!(!table.is_repeated_exit(&event(origin(next, init, "bash", 3001), exit)));
+}
