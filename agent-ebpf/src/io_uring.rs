@@ -613,9 +613,13 @@ pub(crate) fn exit_io_openat(context: FExitContext) -> u32 {
 
 #[fentry(function = "io_openat2")]
 pub(crate) fn enter_io_openat2(context: FEntryContext) -> u32 {
-    if OPERATIONS.get_ptr_mut(context.arg::<u64>(0)).is_some() {
-        // Called by the one before.
-        return 0;
+    if let Some(operation) = OPERATIONS.get_ptr_mut(context.arg::<u64>(0)) {
+        // SAFETY: the operation is in its map.
+        let syscall = unsafe { (*operation).values[5] };
+        if syscall == u64::from(number::OPENAT) {
+            // Called by the one before.
+            return 0;
+        }
     }
     Kind::Openat2.enters(&context)
 }

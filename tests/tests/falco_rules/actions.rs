@@ -4,8 +4,7 @@ use crate::case::Case;
 use crate::case::Place::{Capable, Host, Plain, Terminal};
 use crate::case::case;
 
-/// Rules that need what only a container runtime or Kubernetes knows. runc alone tells nobody whether a
-/// container is privileged, or which namespace its pod is in.
+/// Rules that need what only a container runtime or Kubernetes knows: they have actions of their own, in `metadata.rs`.
 pub(crate) const NEED_METADATA: [&str; 4] = [
     "Debugfs Launched in Privileged Container",
     "Launch Privileged Container",

@@ -180,7 +180,7 @@ impl PodWatch {
         let access = tokio::task::spawn_blocking(move || Access::load(&api))
             .await
             .map_err(|error| ApiError::Protocol(error.to_string()))??;
-        let node = &self.api.node;
+        let node = escape(&self.api.node);
         let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}&{query}");
         request::get(&access, &path).await
     }
