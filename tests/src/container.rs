@@ -19,6 +19,8 @@ pub struct ContainerOptions<'a> {
     pub network_namespace: Option<&'a str>,
     /// Capabilities of everything in it; none by default.
     pub capabilities: &'a [&'a str],
+    /// The full id of the container that it is nested in, as one of Docker's in one of Docker's.
+    pub inside: Option<&'a str>,
     /// Mounts on top, in the words of the OCI runtime specification.
     pub mounts: Vec<serde_json::Value>,
     /// Changes its OCI configuration.
@@ -95,6 +97,10 @@ impl Container {
         ];
         mounts.extend(options.mounts.iter().cloned());
         let capabilities = options.capabilities;
+        let cgroup = match options.inside {
+            Some(outer) => format!("/docker/{outer}/docker/{id}"),
+            None => format!("/docker/{id}"),
+        };
         let mut config = json!({
             "ociVersion": "1.0.2",
             "process": {
@@ -107,7 +113,7 @@ impl Container {
             "root": {"path": "root", "readonly": false},
             "hostname": "test",
             "mounts": mounts,
-            "linux": {"namespaces": namespaces, "cgroupsPath": format!("/docker/{id}")},
+            "linux": {"namespaces": namespaces, "cgroupsPath": cgroup},
         });
         if let Some(configure) = options.configure {
             configure(&mut config);

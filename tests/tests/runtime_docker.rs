@@ -1,7 +1,9 @@
 //! What alerts about containers of a real Docker Engine say.
 
 use peregrine_tests::runtime::{Docker, IMAGE};
-use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, eventually};
+use peregrine_tests::{
+    Agent, AgentBuilder, Alert, Container, ContainerOptions, MARKER_RULE, eventually,
+};
 use serde_json::json;
 
 /// Every program that a container's shell or a client runs in it.
@@ -136,4 +138,24 @@ fn labels_forge_nothing() {
             "{line:?}"
         );
     }
+}
+
+#[test]
+fn a_container_in_a_container_is_not_the_outer_one() {
+    let docker = Docker::start();
+    let agent = agent_of(&docker).start();
+    let outer = docker.run(&["-d", "--name", "outer"], &["sleep", "62"]);
+    assert_named(&alert(&agent, "sleep 62"), "outer", &outer);
+    // As an engine in that container makes it: this Docker does not know it.
+    let inner = Container::start_from(&ContainerOptions {
+        inside: Some(&outer),
+        ..ContainerOptions::default()
+    });
+    let first = alert(&agent, "sleep 600");
+    assert_eq!(first.text("container.full_id"), inner.id, "{first:#?}");
+    for field in ["container.name", "container.image", "container.image.id"] {
+        assert!(first.field(field).is_null(), "{field} of {first:#?}");
+    }
+    docker.client(["exec", "outer", "/bin/true", "outside"]);
+    assert_named(&alert(&agent, "true outside"), "outer", &outer);
 }
