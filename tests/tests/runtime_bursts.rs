@@ -2,13 +2,15 @@
 //!
 //! `PEREGRINE_BURST=300` makes it 300 containers of each runtime.
 
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peregrine_tests::runtime::{ContainerPlan, Containerd, Daemon, Docker, IMAGE, PodPlan};
 use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, eventually};
 
-/// It asks for the image first: without one it could not match, other containers do not, and each
-/// program that starts in a container has to wait for the answer, be it the runtime's own.
+/// The cheap test, the program's name, is asked first: of a container only the program that matches waits
+/// for the runtime's answer, if that is not there yet.
 const RULE: &str = "\
 - rule: Program of a burst
   desc: A test.
@@ -42,24 +44,30 @@ fn start_agent(runtime: &Daemon) -> Agent {
 }
 
 /// Calls `one` for each number up to the count, from so many threads; each thread has made its own
-/// state before.
-fn in_threads<S>(make: impl Fn(usize) -> S + Sync, one: impl Fn(&S, usize) + Sync) {
+/// state before. Returns the states.
+fn in_threads<S: Send>(make: impl Fn(usize) -> S + Sync, one: impl Fn(&S, usize) + Sync) -> Vec<S> {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for thread in 0..AT_ONCE {
-            let (next, make, one) = (&next, &make, &one);
-            scope.spawn(move || {
-                let state = make(thread);
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= containers() {
-                        return;
+        let (next, make, one) = (&next, &make, &one);
+        let threads: Vec<_> = (0..AT_ONCE)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let state = make(thread);
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= containers() {
+                            return state;
+                        }
+                        one(&state, number);
                     }
-                    one(&state, number);
-                }
-            });
-        }
-    });
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("the thread ends well"))
+            .collect()
+    })
 }
 
 /// The alerts in the order of their numbers: one for each container, all with an image.
@@ -70,11 +78,15 @@ fn alerts_of_all(agent: &Agent) -> Vec<Alert> {
         let alerts = agent.alerts_where(of_burst);
         (alerts.len() >= containers()).then_some(alerts)
     });
-    let got = agent.alerts_where(of_burst).len();
-    let mut alerts = alerts.unwrap_or_else(|| panic!("{got} of {} alerts", containers()));
+    let mut alerts = alerts.unwrap_or_else(|| agent.alerts_where(of_burst));
     alerts.sort_by_key(number_of);
     let numbers: Vec<usize> = alerts.iter().map(number_of).collect();
-    assert!(numbers.into_iter().eq(0..containers()));
+    assert!(
+        numbers.iter().copied().eq(0..containers()),
+        "alerts of {numbers:?} of {}\n{}",
+        containers(),
+        losses(agent)
+    );
     for alert in &alerts {
         assert_eq!(alert.text("container.image"), IMAGE, "{alert:#?}");
         assert_eq!(
@@ -85,6 +97,16 @@ fn alerts_of_all(agent: &Agent) -> Vec<Alert> {
         assert_eq!(alert.text("container.full_id").len(), 64, "{alert:#?}");
     }
     alerts
+}
+
+/// What the agent counted that could explain an alert too few.
+fn losses(agent: &Agent) -> String {
+    let (_, text) = agent.get("/metrics");
+    let may_explain = |line: &&str| {
+        line.contains("drop") || line.contains("_container_") || line.contains("_error")
+    };
+    let lines: Vec<&str> = text.lines().filter(may_explain).collect();
+    lines.join("\n")
 }
 
 fn number_of(alert: &Alert) -> usize {
@@ -152,7 +174,9 @@ fn many_short_containers_of_pods() {
     let containerd = Containerd::start();
     let agent = start_agent(&containerd.daemon);
     let uid = |thread: usize| format!("0fd54ab2-3c1e-4b59-8a39-1f2e3d4c{thread:04}");
-    in_threads(
+    // A container is started when the call returns, which is before its command runs: pods that end
+    // then would kill it.
+    let pods = in_threads(
         |thread| {
             containerd.pod(PodPlan {
                 name: &format!("burst-{thread}"),
@@ -171,6 +195,7 @@ fn many_short_containers_of_pods() {
         },
     );
     let alerts = alerts_of_all(&agent);
+    drop(pods);
     let sandboxes = agent.alerts_where(|alert| alert.rule() == "Sandbox of a burst");
     assert_eq!(sandboxes.len(), AT_ONCE);
     for pause in sandboxes {
