@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use peregrine_tests::runtime::{ContainerPlan, Containerd, Daemon, Docker, IMAGE, PodPlan};
 use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, eventually};
 
-/// The cheap test, the program's name, is asked first: of a container only the program that matches waits
-/// for the runtime's answer, if that is not there yet.
+/// Of the first rule the cheap test, the program's name, is asked first: only a program that matches waits
+/// for the runtime's answer, if that is not there yet. For the second each program waits that starts in a
+/// container, be it the runtime's own.
 const RULE: &str = "\
 - rule: Program of a burst
   desc: A test.
@@ -19,6 +20,11 @@ const RULE: &str = "\
   output: >
     %container.full_id %container.name %container.image %container.image.repository
     %container.image.tag %k8s.pod.name %k8s.ns.name %k8s.pod.uid %proc.cmdline
+  priority: INFO
+- rule: Other program of a burst
+  desc: A test.
+  condition: evt.type = execve and container.image.repository = docker.io/library/bb
+  output: '%container.image.tag %proc.cmdline'
   priority: INFO
 - rule: Sandbox of a burst
   desc: A test.
@@ -96,6 +102,11 @@ fn alerts_of_all(agent: &Agent) -> Vec<Alert> {
         assert_eq!(alert.text("container.image.tag"), "1");
         assert_eq!(alert.text("container.full_id").len(), 64, "{alert:#?}");
     }
+    let shells = agent.alerts_where(|alert| {
+        alert.rule() == "Other program of a burst"
+            && alert.text("proc.cmdline").starts_with("sh -c /bin/true ")
+    });
+    assert_eq!(shells.len(), containers(), "{}", losses(agent));
     alerts
 }
 
