@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use peregrine_tests::runtime::{ContainerPlan, Containerd, Daemon, Docker, IMAGE, PodPlan};
+use peregrine_tests::runtime::{ContainerPlan, Containerd, Daemon, Docker, Engine, IMAGE, PodPlan};
 use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, eventually};
 
 /// Of the first rule the cheap test, the program's name, is asked first: only a program that matches waits

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use peregrine_tests::runtime::{ContainerPlan, Containerd, Docker, PodPlan, Podman};
+use peregrine_tests::runtime::{ContainerPlan, Containerd, Docker, Engine, PodPlan, Podman};
 use peregrine_tests::{Agent, AgentBuilder, Alert, Container, MARKER_RULE, eventually};
 
 const RULE: &str = "\

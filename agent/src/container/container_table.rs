@@ -1,12 +1,11 @@
 //! The containers of the cgroups seen so far.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ContainerIdentity;
+use super::bounded_file::read_start;
 use super::cgroup::{CgroupHierarchies, CgroupMembership, Confirmation};
 use crate::event::{CgroupId, Pid};
 
@@ -165,9 +164,8 @@ impl ContainerTable {
     /// The entry of a cgroup by what a process in it shows; `None` if the process is gone or in
     /// another cgroup by now.
     fn ask_process(&self, cgroup: CgroupId, pid: Pid) -> Option<Entry> {
-        let file = File::open(self.proc_root.join(format!("{pid}/cgroup"))).ok()?;
-        let mut text = Vec::new();
-        file.take(MEMBERSHIP_LIMIT).read_to_end(&mut text).ok()?;
+        let path = self.proc_root.join(format!("{pid}/cgroup"));
+        let text = read_start(&path, MEMBERSHIP_LIMIT)?;
         if text.is_empty() {
             return None;
         }

@@ -1,10 +1,11 @@
 //! The first process of each container, found in `/proc`.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::Path;
 
+use super::bounded_file::read_start;
 use super::{CgroupMembership, ContainerIdentity};
 
 /// The longest file that is read, in bytes.
@@ -22,13 +23,13 @@ pub fn first_processes(proc_root: &Path) -> io::Result<HashMap<ContainerIdentity
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        let Some(cgroups) = read(&process.path().join("cgroup")) else {
+        let Some(cgroups) = read_start(&process.path().join("cgroup"), FILE_LIMIT) else {
             continue;
         };
         let Some(identity) = CgroupMembership::new(&cgroups).container() else {
             continue;
         };
-        let status = read(&process.path().join("status")).unwrap_or_default();
+        let status = read_start(&process.path().join("status"), FILE_LIMIT).unwrap_or_default();
         // False sorts first.
         let rank = (!is_first(&status), pid);
         found
@@ -49,16 +50,6 @@ fn is_first(status: &[u8]) -> bool {
         .unwrap_or_default()
         .split_ascii_whitespace();
     ids.next().is_some() && ids.next_back() == Some("1")
-}
-
-fn read(path: &Path) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(FILE_LIMIT)
-        .read_to_end(&mut text)
-        .ok()?;
-    Some(text)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the first process enters it, so the answer needs no runtime and no waiting. What the runtime
 //! knows besides (image, labels, pod) is [`ContainerMetadata`]: asked for when the cgroup appears.
 
+mod bounded_file;
 mod cgroup;
 mod container_table;
 mod directory;

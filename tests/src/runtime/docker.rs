@@ -5,18 +5,33 @@ use std::process::Command;
 
 use super::confined_runc;
 use super::daemon::Daemon;
-use super::image::{IMAGE, archives};
+use super::engine::Engine;
+use super::image::archives;
 use super::{run, succeed};
 
-/// A running engine that has [`IMAGE`].
+/// A running engine that has the image of the tests.
 pub struct Docker {
     /// Its daemon.
     pub daemon: Daemon,
 }
 
 impl Docker {
-    /// Starts one.
-    pub fn start() -> Self {
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        socket(self.daemon.folder())
+    }
+
+    /// The client.
+    pub fn command(&self) -> Command {
+        docker(self.daemon.folder())
+    }
+}
+
+impl Engine for Docker {
+    const TYPE: &'static str = "docker";
+    const PRIVILEGED: &'static [&'static str] = &["--privileged", "--runtime", "confined"];
+
+    fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
         confined_runc::write(folder.path());
         let [image, _] = archives(folder.path());
@@ -29,26 +44,12 @@ impl Docker {
         engine
     }
 
-    /// Where it listens.
-    pub fn socket(&self) -> PathBuf {
-        socket(self.daemon.folder())
+    fn daemon(&self) -> &Daemon {
+        &self.daemon
     }
 
-    /// Runs a command of the client that has to succeed; returns what it says.
-    pub fn client<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> String {
+    fn client<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> String {
         succeed(self.command().args(words))
-    }
-
-    /// Runs a container of [`IMAGE`] to its end, or in the background with `-d`; returns what it says.
-    pub fn run(&self, options: &[&str], command: &[&str]) -> String {
-        let start = ["run", "--network", "none"].iter();
-        let words = start.chain(options).chain(&[IMAGE]).chain(command);
-        self.client(words.copied())
-    }
-
-    /// The client.
-    pub fn command(&self) -> Command {
-        docker(self.daemon.folder())
     }
 }
 

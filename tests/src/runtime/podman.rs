@@ -6,18 +6,28 @@ use std::process::Command;
 
 use super::confined_runc;
 use super::daemon::Daemon;
-use super::image::{IMAGE, archives};
+use super::engine::Engine;
+use super::image::archives;
 use super::succeed;
 
-/// Podman with [`IMAGE`], and its running service. Containers do not need the service.
+/// Podman with the image of the tests, and its running service. Containers do not need the service.
 pub struct Podman {
     /// Its service.
     pub daemon: Daemon,
 }
 
 impl Podman {
-    /// Starts one.
-    pub fn start() -> Self {
+    /// Where its service listens.
+    pub fn socket(&self) -> PathBuf {
+        socket(self.daemon.folder())
+    }
+}
+
+impl Engine for Podman {
+    const TYPE: &'static str = "podman";
+    const PRIVILEGED: &'static [&'static str] = &["--privileged"];
+
+    fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temp dir");
         confined_runc::write(folder.path());
         let [image, _] = archives(folder.path());
@@ -31,21 +41,12 @@ impl Podman {
         podman
     }
 
-    /// Where its service listens.
-    pub fn socket(&self) -> PathBuf {
-        socket(self.daemon.folder())
+    fn daemon(&self) -> &Daemon {
+        &self.daemon
     }
 
-    /// Runs a command of the client that has to succeed; returns what it says.
-    pub fn client<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> String {
+    fn client<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> String {
         succeed(podman(self.daemon.folder()).args(words))
-    }
-
-    /// Runs a container of [`IMAGE`] to its end, or in the background with `-d`; returns what it says.
-    pub fn run(&self, options: &[&str], command: &[&str]) -> String {
-        let start = ["run", "--network", "none"].iter();
-        let words = start.chain(options).chain(&[IMAGE]).chain(command);
-        self.client(words.copied())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules that ask for what only a container runtime or Kubernetes knows, fired under real ones.
 
-use peregrine_tests::runtime::{ContainerPlan, Containerd, Docker, PodPlan};
+use peregrine_tests::runtime::{ContainerPlan, Containerd, Docker, Engine, PodPlan};
 use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE};
 
 use crate::files;

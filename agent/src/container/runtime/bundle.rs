@@ -1,13 +1,13 @@
 //! What a container's OCI bundle tells, without asking anybody.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::oci_spec::OciSpec;
 use crate::container::ContainerMetadata;
+use crate::container::bounded_file::read_start;
 
 /// Where bundles are: below `DIRECTORY/[NAMESPACE/]ID`.
 const BUNDLES: &[(&str, bool, &str)] = &[
@@ -117,13 +117,7 @@ impl Bundles {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(FILE_LIMIT)
-        .read_to_end(&mut text)
-        .ok()?;
-    Some(text)
+    read_start(path, FILE_LIMIT)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What the kernel says of a container's first process.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::Path;
 
 use super::{SeccompMode, UNCONFINED};
+use crate::container::bounded_file::read_start;
 use crate::container::{CgroupMembership, ContainerIdentity, ContainerMetadata, HostNamespaces};
 
 /// The longest file that is read, in bytes. A container's table of mounts can have hundreds of lines.
@@ -266,14 +266,7 @@ fn is_root_read_only(mountinfo: &[u8]) -> Option<bool> {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    // An attribute of a security module that is not there is an error of reading, not of opening.
-    File::open(path)
-        .ok()?
-        .take(FILE_LIMIT)
-        .read_to_end(&mut text)
-        .ok()?;
-    Some(text)
+    read_start(path, FILE_LIMIT)
 }
 
 #[cfg(test)]

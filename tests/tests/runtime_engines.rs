@@ -1,6 +1,6 @@
-//! What alerts about containers of a real Docker Engine say.
+//! What alerts about containers of a real Docker Engine and a real Podman say.
 
-use peregrine_tests::runtime::{Docker, IMAGE};
+use peregrine_tests::runtime::{Docker, Engine, IMAGE, Podman};
 use peregrine_tests::{
     Agent, AgentBuilder, Alert, Container, ContainerOptions, MARKER_RULE, eventually,
 };
@@ -19,8 +19,8 @@ const RULE: &str = "\
   priority: INFO
 ";
 
-fn agent_of(docker: &Docker) -> AgentBuilder {
-    AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}")).run_folder(docker.daemon.run_folder())
+fn agent_of(engine: &impl Engine) -> AgentBuilder {
+    AgentBuilder::rules(&format!("{MARKER_RULE}{RULE}")).run_folder(engine.daemon().run_folder())
 }
 
 /// The alert about this command line.
@@ -29,12 +29,12 @@ fn alert(agent: &Agent, command: &str) -> Alert {
 }
 
 /// Asserts that an alert names the container and its image.
-fn assert_named(alert: &Alert, name: &str, id: &str) {
+fn assert_named<E: Engine>(alert: &Alert, name: &str, id: &str) {
     for (field, expected) in [
         ("container.name", name),
         ("container.id", &id[..12]),
         ("container.full_id", id),
-        ("container.type", "docker"),
+        ("container.type", E::TYPE),
         ("container.image", IMAGE),
         ("container.image.repository", "docker.io/library/bb"),
         ("container.image.tag", "1"),
@@ -44,12 +44,11 @@ fn assert_named(alert: &Alert, name: &str, id: &str) {
     assert_eq!(alert.text("container.image.id").len(), 64, "{alert:#?}");
 }
 
-#[test]
-fn a_container_is_described_from_its_first_process_on() {
-    let docker = Docker::start();
-    let agent = agent_of(&docker).start();
+fn described_from_its_first_process_on<E: Engine>() {
+    let engine = E::start();
+    let agent = agent_of(&engine).start();
 
-    let data = docker.daemon.folder().display().to_string();
+    let data = engine.daemon().folder().display().to_string();
     let mount = format!("{data}:/hostdata:ro");
     let options = [
         "-d",
@@ -60,10 +59,10 @@ fn a_container_is_described_from_its_first_process_on() {
         "-v",
         &mount,
     ];
-    let id = docker.run(&options, &["sh", "-c", "/bin/cat /etc/hosts; sleep 60"]);
+    let id = engine.run(&options, &["sh", "-c", "/bin/cat /etc/hosts; sleep 60"]);
     for command in ["sh -c /bin/cat /etc/hosts; sleep 60", "cat /etc/hosts"] {
         let alert = alert(&agent, command);
-        assert_named(&alert, "first", &id);
+        assert_named::<E>(&alert, "first", &id);
         assert_eq!(alert.text("container.label[tier]"), "front");
         assert_eq!(alert.text("container.labels"), "tier:front");
         assert_eq!(alert.text("container.mount.source[/host*]"), data);
@@ -73,26 +72,19 @@ fn a_container_is_described_from_its_first_process_on() {
     }
 
     // A program that a client runs in it.
-    docker.client(["exec", "first", "/bin/true", "inside"]);
-    assert_named(&alert(&agent, "true inside"), "first", &id);
+    engine.client(["exec", "first", "/bin/true", "inside"]);
+    assert_named::<E>(&alert(&agent, "true inside"), "first", &id);
 
     // A privileged one; one that ends at once and is removed then.
-    let options = [
-        "-d",
-        "--name",
-        "mighty",
-        "--privileged",
-        "--runtime",
-        "confined",
-    ];
-    let id = docker.run(&options, &["sleep", "61"]);
+    let options = [&["-d", "--name", "mighty"], E::PRIVILEGED].concat();
+    let id = engine.run(&options, &["sleep", "61"]);
     let mighty = alert(&agent, "sleep 61");
-    assert_named(&mighty, "mighty", &id);
+    assert_named::<E>(&mighty, "mighty", &id);
     assert_eq!(mighty.field("container.privileged"), &json!(true));
     assert!(mighty.field("container.mounts").is_null());
     for number in 0..3 {
         let name = format!("brief-{number}");
-        docker.run(&["--rm", "--name", &name], &["true", &name]);
+        engine.run(&["--rm", "--name", &name], &["true", &name]);
         let brief = alert(&agent, &format!("true {name}"));
         assert_eq!(brief.text("container.name"), name);
         assert_eq!(
@@ -102,6 +94,16 @@ fn a_container_is_described_from_its_first_process_on() {
     }
     let in_vain = agent.metric("peregrine_container_metadata_deadline_total", &[]);
     assert!(in_vain.abs() < f64::EPSILON, "{in_vain}");
+}
+
+#[test]
+fn a_container_of_docker_is_described_from_its_first_process_on() {
+    described_from_its_first_process_on::<Docker>();
+}
+
+#[test]
+fn a_container_of_podman_is_described_from_its_first_process_on() {
+    described_from_its_first_process_on::<Podman>();
 }
 
 #[test]
@@ -145,7 +147,7 @@ fn a_container_in_a_container_is_not_the_outer_one() {
     let docker = Docker::start();
     let agent = agent_of(&docker).start();
     let outer = docker.run(&["-d", "--name", "outer"], &["sleep", "62"]);
-    assert_named(&alert(&agent, "sleep 62"), "outer", &outer);
+    assert_named::<Docker>(&alert(&agent, "sleep 62"), "outer", &outer);
     // As an engine in that container makes it: this Docker does not know it.
     let inner = Container::start_from(&ContainerOptions {
         inside: Some(&outer),
@@ -157,5 +159,5 @@ fn a_container_in_a_container_is_not_the_outer_one() {
         assert!(first.field(field).is_null(), "{field} of {first:#?}");
     }
     docker.client(["exec", "outer", "/bin/true", "outside"]);
-    assert_named(&alert(&agent, "true outside"), "outer", &outer);
+    assert_named::<Docker>(&alert(&agent, "true outside"), "outer", &outer);
 }
