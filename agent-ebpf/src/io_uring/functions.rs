@@ -1,13 +1,32 @@
 //! Programs at the entry and at the exit of the functions that run operations.
 
-use aya_ebpf::macros::{fentry, fexit};
+use aya_ebpf::macros::{fentry, fexit, map};
+use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 
 use super::connect::record_connect;
-use super::kind::{Kind, number};
+use super::kind::{Kind, number, wanted_kind};
+use super::network::{ON_SOCKETS, forget, is_multishot, record_network};
 use super::operation::{Ended, OPERATIONS, ended};
-use crate::connect::IN_PROGRESS;
-use crate::kernel::{Untyped, offset};
+use crate::connect::{IN_PROGRESS, thread};
+use crate::kernel::{Untyped, offset, setting};
+use crate::task::is_agent;
+
+/// What functions return (`io_uring/io_uring.h`): the result is in the request.
+const DONE: i32 = 0;
+/// `-EIOCBQUEUED`: nothing to complete now.
+const WAITS: i32 = -529;
+/// `IOU_REQUEUE`: it is called again.
+const QUEUED: i32 = -3072;
+/// `-EAGAIN`: it is called again, unless the request says otherwise.
+const AGAIN: i32 = -11;
+/// `-ECANCELED`
+const CANCELLED: i32 = -125;
+
+/// By thread, the request that completes many times and that it runs: where the function of a completion is not told
+/// of the request.
+#[map]
+static RUNNING: LruHashMap<u64, u64> = LruHashMap::with_max_entries(512, 0);
 
 /// What was noted of the operation whose function returns, and its result; `None` if nothing is known of it.
 #[inline(always)]
@@ -71,6 +90,36 @@ at_function!(
 );
 at_function!("io_linkat", Linkat, enter_io_linkat, exit_io_linkat);
 
+/// The same for operations on sockets.
+macro_rules! at_network_function {
+    ($function:literal, $kind:ident, $entry:ident, $exit:ident) => {
+        #[fentry(function = $function)]
+        pub(crate) fn $entry(context: FEntryContext) -> u32 {
+            enters_network(Kind::$kind, &context)
+        }
+
+        #[fexit(function = $function)]
+        pub(crate) fn $exit(context: FExitContext) -> u32 {
+            exits_network(Kind::$kind, &context)
+        }
+    };
+}
+
+at_network_function!("io_send", Send, enter_io_send, exit_io_send);
+at_network_function!("io_send_zc", Send, enter_io_send_zc, exit_io_send_zc);
+at_network_function!("io_sendmsg", Sendmsg, enter_io_sendmsg, exit_io_sendmsg);
+at_network_function!(
+    "io_sendmsg_zc",
+    Sendmsg,
+    enter_io_sendmsg_zc,
+    exit_io_sendmsg_zc
+);
+at_network_function!("io_recv", Recv, enter_io_recv, exit_io_recv);
+at_network_function!("io_recvmsg", Recvmsg, enter_io_recvmsg, exit_io_recvmsg);
+at_network_function!("io_accept", Accept, enter_io_accept, exit_io_accept);
+at_network_function!("io_bind", Bind, enter_io_bind, exit_io_bind);
+at_network_function!("io_listen", Listen, enter_io_listen, exit_io_listen);
+
 #[fentry(function = "io_connect")]
 pub(crate) fn enter_io_connect(context: FEntryContext) -> u32 {
     Kind::Connect.enters(&context)
@@ -127,12 +176,106 @@ pub(crate) fn exit_io_openat2(context: FExitContext) -> u32 {
     Kind::Openat2.exits(&context)
 }
 
-/// An opened file that goes into a slot of the ring, `io_fixed_fd_install(request, flags, file, slot)`.
+/// A file that goes into a slot of the ring, `io_fixed_fd_install(request, flags, file, slot)`.
 #[fentry(function = "io_fixed_fd_install")]
 pub(crate) fn enter_io_fixed_fd_install(context: FEntryContext) -> u32 {
-    if let Some(operation) = OPERATIONS.get_ptr_mut(context.arg::<u64>(0)) {
+    let (request, file) = (context.arg::<u64>(0), context.arg::<u64>(2));
+    if let Some(operation) = OPERATIONS.get_ptr_mut(request) {
         // SAFETY: the operation is in its map.
-        unsafe { (*operation).file = context.arg::<u64>(2) };
+        unsafe { (*operation).file = file };
+    } else if let Some(noted) = ON_SOCKETS.get_ptr_mut(request) {
+        // SAFETY: the entry is in its map.
+        unsafe { (*noted).file = file };
     }
     0
+}
+
+/// What an operation on a socket came to, as a system call's result; `None` if it goes on.
+#[inline(always)]
+fn network_result(kind: Kind, request: Untyped, returned: i32) -> Option<i64> {
+    let flags: u32 = request.read(offset!(request_flags));
+    let result = match returned {
+        DONE => request.read(offset!(request_result)),
+        WAITS | QUEUED => return None,
+        AGAIN if flags & setting!(request_nowait) == 0 => return None,
+        // The last of many, up to 6.14.
+        CANCELLED if is_multishot(request) => request.read(offset!(request_result)),
+        error => {
+            let command = request.plus(offset!(request_command));
+            let is_message = matches!(
+                kind,
+                Kind::Send | Kind::Sendmsg | Kind::Recv | Kind::Recvmsg
+            );
+            let done: i32 = if is_message {
+                command.read(offset!(io_message_done))
+            } else {
+                0
+            };
+            // It failed when a part was done, and that is what it tells.
+            if done > 0 { done } else { error }
+        }
+    };
+    Some(result.into())
+}
+
+/// The entry of a function that runs operations on sockets.
+#[inline(always)]
+fn enters_network(kind: Kind, context: &FEntryContext) -> u32 {
+    let request = Untyped(context.arg::<u64>(0));
+    kind.note(request);
+    if is_multishot(request) {
+        // Without it, all but the last of what it completes is missed.
+        let _noted = RUNNING.insert(thread(), request.0, 0);
+    }
+    0
+}
+
+/// Its exit.
+#[inline(always)]
+fn exits_network(kind: Kind, context: &FExitContext) -> u32 {
+    let request = Untyped(context.arg::<u64>(0));
+    if is_agent() {
+        return 0;
+    }
+    if let Some(result) = network_result(kind, request, context.arg::<i32>(2)) {
+        record_network(request.0, result.cast_unsigned());
+    }
+    forget(kind, request);
+    if is_multishot(request) {
+        // It may have gone by itself.
+        let _gone = RUNNING.remove(thread());
+    }
+    0
+}
+
+/// One completion of many.
+#[inline(always)]
+fn completes_one(request: Untyped, result: i32) -> u32 {
+    if let Some(kind) = wanted_kind(request)
+        && kind.is_on_socket()
+        && !is_agent()
+    {
+        record_network(request.0, i64::from(result).cast_unsigned());
+    }
+    0
+}
+
+/// `io_req_post_cqe(request, result, flags)`, since 6.9.
+#[fentry(function = "io_req_post_cqe")]
+pub(crate) fn enter_io_req_post_cqe(context: FEntryContext) -> u32 {
+    completes_one(Untyped(context.arg::<u64>(0)), context.arg::<i32>(1))
+}
+
+/// `io_post_aux_cqe(ring, user_data, result, flags, ...)`, up to 6.1 by operations too.
+#[fentry(function = "io_post_aux_cqe")]
+pub(crate) fn enter_io_post_aux_cqe(context: FEntryContext) -> u32 {
+    let Some(request) = RUNNING.get_ptr(thread()) else {
+        return 0;
+    };
+    // SAFETY: the entry is in its map.
+    let request = Untyped(unsafe { *request });
+    if request.read::<u64>(offset!(request_user_data)) != context.arg::<u64>(1) {
+        return 0;
+    }
+    completes_one(request, context.arg::<i32>(2))
 }

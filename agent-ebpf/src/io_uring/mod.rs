@@ -15,6 +15,7 @@ mod connect;
 mod functions;
 mod kind;
 mod names;
+mod network;
 mod open;
 mod operation;
 mod tracepoints;

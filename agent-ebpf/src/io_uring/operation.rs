@@ -14,6 +14,9 @@ pub(super) const NAME: usize = 4096;
 /// `-EAGAIN`, by which a function asks to be called again from where it may block.
 const AGAIN: i64 = -11;
 
+/// `IOSQE_FIXED_FILE`, which `struct io_kiocb` has among its flags.
+const FIXED_FILE: u32 = 1;
+
 /// [`Operation::file`]: it cannot be told.
 pub(super) const UNKNOWN: u64 = u64::MAX;
 
@@ -26,7 +29,9 @@ pub(super) struct Operation {
     pub(super) file: u64,
     /// Whether it is a connect that had begun before.
     pub(super) was_in_progress: u64,
+    /// The first name, or an address.
     pub(super) first: [u8; NAME],
+    /// The second name, or the `struct iovec`s of a message.
     pub(super) second: [u8; NAME],
 }
 
@@ -49,6 +54,15 @@ pub(super) fn copy_name(place: &mut [u8; NAME], filename: Untyped) {
 #[inline(always)]
 pub(super) fn descriptor(command: Untyped, offset: u32) -> u64 {
     i64::from(command.read::<i32>(offset)).cast_unsigned()
+}
+
+/// The descriptor that a request is about, as it is in a register; -1 if it is about a file of the ring's own table.
+#[inline(always)]
+pub(super) fn descriptor_of(request: Untyped) -> u64 {
+    if request.read::<u32>(offset!(request_flags)) & FIXED_FILE != 0 {
+        return u64::MAX;
+    }
+    descriptor(request, offset!(request_descriptor))
 }
 
 /// An operation that ended.

@@ -1,18 +1,22 @@
 //! Programs at the tracepoints of a submission and of a completion, where none can be attached to functions.
 
-use agent_ebpf::{RING_CALL, RING_CONNECT, RING_OPEN};
-use aya_ebpf::macros::raw_tracepoint;
+use agent_ebpf::{DROP_OPERATIONS, RING_CALL, RING_CONNECT, RING_NETWORK, RING_OPEN};
+use aya_ebpf::macros::{map, raw_tracepoint};
+use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::RawTracePointContext;
 
 use super::connect::record_connect;
-use super::kind::Kind;
+use super::kind::{Kind, wanted_kind};
 use super::names::record_call;
+use super::network::{ON_SOCKETS, forget, is_multishot, record_accept, record_network};
 use super::open::record_open;
 use super::operation::{Ended, OPERATIONS, UNKNOWN, ended};
 use crate::connect::IN_PROGRESS;
 use crate::foreign::PROGRAMS;
 use crate::kernel::{Untyped, offset, setting};
+use crate::output::count_drop;
 use crate::record_writer::RecordWriter;
+use crate::task::is_agent;
 
 /// `-ECANCELED`
 const CANCELLED: i64 = -125;
@@ -21,31 +25,6 @@ const CANCELLED: i64 = -125;
 const SKIPS_SUCCESS: u32 = 1 << 6;
 /// Where `struct io_uring_cqe` has the result.
 const COMPLETION_RESULT: u32 = 8;
-
-/// Whether operations with this number are wanted, of which 64 can be told.
-#[inline(always)]
-fn is_wanted_operation(opcode: u8) -> bool {
-    let word = if opcode < 32 {
-        setting!(operations_low)
-    } else {
-        setting!(operations_high)
-    };
-    opcode < 64 && word >> (opcode & 31) & 1 == 1
-}
-
-/// The kind of a request, if it is wanted.
-#[inline(always)]
-fn wanted_kind(request: Untyped) -> Option<Kind> {
-    if request.is_null() {
-        return None;
-    }
-    let opcode: u8 = request.read(offset!(request_opcode));
-    if is_wanted_operation(opcode) {
-        Kind::of(opcode)
-    } else {
-        None
-    }
-}
 
 /// Whether its success makes no completion.
 #[inline(always)]
@@ -61,7 +40,15 @@ pub(crate) fn io_uring_submitted(context: RawTracePointContext) -> u32 {
         return 0;
     };
     kind.note(request);
-    if skips_success(request)
+    if kind == Kind::Accept && is_multishot(request) {
+        accepts_begin(request);
+    } else if skips_success(request) && kind.is_on_socket() {
+        if let Some(noted) = ON_SOCKETS.get_ptr_mut(request.0) {
+            // SAFETY: the entry is in its map.
+            unsafe { (*noted).file = UNKNOWN };
+        }
+        record_by_tail_call(&context, kind, request, 0);
+    } else if skips_success(request)
         && let Some(operation) = OPERATIONS.get_ptr_mut(request.0)
     {
         // There is no telling which descriptor it is going to be.
@@ -77,24 +64,137 @@ pub(crate) fn io_uring_submitted(context: RawTracePointContext) -> u32 {
 #[raw_tracepoint(tracepoint = "io_uring_complete")]
 pub(crate) fn io_uring_completed(context: RawTracePointContext) -> u32 {
     let request = Untyped(context.arg::<u64>(1));
+    if request.is_null() {
+        one_of_many(&context);
+        return 0;
+    }
     let Some(kind) = wanted_kind(request) else {
         return 0;
     };
-    if skips_success(request) {
+    let is_last_of_many = kind == Kind::Accept && is_multishot(request);
+    if is_last_of_many {
+        accepts_end(request);
+    }
+    if skips_success(request) && !is_last_of_many {
         // It was recorded when it was submitted.
         return 0;
     }
-    let mut result = if setting!(completion_is_entry) == 1 {
-        i64::from(Untyped(context.arg::<u64>(2)).read::<i32>(COMPLETION_RESULT))
-    } else {
-        i64::from(context.arg::<i32>(3))
-    };
+    let (_, mut result) = completion(&context);
     if kind == Kind::Connect && result == CANCELLED {
         // It may go on all the same.
         result = IN_PROGRESS;
     }
     record_by_tail_call(&context, kind, request, result);
     0
+}
+
+/// What the program called its request, and the result.
+#[inline(always)]
+fn completion(context: &RawTracePointContext) -> (u64, i64) {
+    if setting!(completion_is_entry) == 1 {
+        let completion = Untyped(context.arg::<u64>(2));
+        let result: i32 = completion.read(COMPLETION_RESULT);
+        (completion.read(0), result.into())
+    } else {
+        (context.arg::<u64>(2), context.arg::<i32>(3).into())
+    }
+}
+
+/// A ring, and what the program called a request to it: all that is known of a completion that is not the last of its
+/// request.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Called {
+    ring: u64,
+    user_data: u64,
+}
+
+/// Requests that accept one connection after the other.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Accepts {
+    /// How many there are: a program can call several by the same name.
+    count: u64,
+    /// What they were told.
+    flags: u64,
+    /// The accepted sockets: 0 if they get descriptors, else [`UNKNOWN`].
+    file: u64,
+}
+
+/// By what the program calls them.
+#[map]
+static MULTISHOT_ACCEPTS: LruHashMap<Called, Accepts> = LruHashMap::with_max_entries(1, 0);
+
+impl Called {
+    #[inline(always)]
+    fn of(request: Untyped) -> Self {
+        Self {
+            ring: request.read(offset!(request_ring)),
+            user_data: request.read(offset!(request_user_data)),
+        }
+    }
+}
+
+/// Such a request is submitted.
+#[inline(always)]
+fn accepts_begin(request: Untyped) {
+    if is_agent() {
+        return;
+    }
+    let command = request.plus(offset!(request_command));
+    let called = Called::of(request);
+    let mut accepts = Accepts {
+        count: 1,
+        flags: command.read::<u32>(offset!(io_accept_flags)).into(),
+        file: 0,
+    };
+    if command.read::<u32>(offset!(io_accept_slot)) != 0 {
+        accepts.file = UNKNOWN;
+    }
+    if let Some(known) = MULTISHOT_ACCEPTS.get_ptr(called) {
+        // SAFETY: the entry is in its map.
+        accepts.count += unsafe { (*known).count };
+    }
+    if MULTISHOT_ACCEPTS.insert(called, accepts, 0).is_err() {
+        count_drop(DROP_OPERATIONS);
+    }
+}
+
+/// Such a request ends.
+#[inline(always)]
+fn accepts_end(request: Untyped) {
+    let called = Called::of(request);
+    if let Some(known) = MULTISHOT_ACCEPTS.get_ptr_mut(called) {
+        // SAFETY: the entry is in its map.
+        unsafe {
+            if (*known).count > 1 {
+                (*known).count -= 1;
+                return;
+            }
+        }
+        // It may have gone by itself.
+        let _gone = MULTISHOT_ACCEPTS.remove(called);
+    }
+}
+
+/// A completion that is not the last of its request: of those about sockets, an accept.
+#[inline(always)]
+fn one_of_many(context: &RawTracePointContext) {
+    let (user_data, result) = completion(context);
+    let called = Called {
+        ring: context.arg::<u64>(0),
+        user_data,
+    };
+    let Some(accepts) = MULTISHOT_ACCEPTS.get_ptr(called) else {
+        return;
+    };
+    let Some(writer) = RecordWriter::resume() else {
+        return;
+    };
+    // SAFETY: the entry is in its map.
+    let (flags, file) = unsafe { ((*accepts).flags, (*accepts).file) };
+    writer.set_foreign_arguments(&[flags, file, 0, 0, 0, 0]);
+    record_by_tail_call(context, Kind::Accept, Untyped(0), result);
 }
 
 /// Goes on with the program that makes the record: both tracepoints need it, and the verifier shall check it once.
@@ -108,6 +208,7 @@ fn record_by_tail_call(context: &RawTracePointContext, kind: Kind, request: Unty
     let program = match kind {
         Kind::Openat | Kind::Openat2 => RING_OPEN,
         Kind::Connect => RING_CONNECT,
+        kind if kind.is_on_socket() => RING_NETWORK,
         _ => RING_CALL,
     };
     // Where there is no such program, nothing happens: no rule wants it.
@@ -148,6 +249,28 @@ pub(crate) fn ring_call(_context: RawTracePointContext) -> u32 {
         let (syscall, names) = kind.call();
         record_call(&ended, syscall, names);
         ended.forget();
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_network(_context: RawTracePointContext) -> u32 {
+    let Some(writer) = RecordWriter::resume() else {
+        return 0;
+    };
+    if is_agent() {
+        return 0;
+    }
+    let (request, result) = writer.noted_request();
+    if request == 0 {
+        let (flags, file) = (writer.foreign_argument(0), writer.foreign_argument(1));
+        record_accept(result.cast_unsigned(), flags, file);
+        return 0;
+    }
+    record_network(request, result.cast_unsigned());
+    let request = Untyped(request);
+    if let Some(kind) = Kind::of(request.read(offset!(request_opcode))) {
+        forget(kind, request);
     }
     0
 }
