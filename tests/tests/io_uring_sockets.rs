@@ -202,8 +202,8 @@ fn receives() {
                 PROGRAM,
                 ("evt.arg.size", "6"),
                 ("evt.arg.data", "secret"),
-                ("fd.cip", "127.0.0.1"),
-                ("fd.cport", &from.port().to_string()),
+                ("fd.rip", "127.0.0.1"),
+                ("fd.rport", &from.port().to_string()),
             ],
         );
     }

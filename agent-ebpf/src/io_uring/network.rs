@@ -31,6 +31,8 @@ const NARROW_MESSAGE: u32 = 1 << 31;
 const ADDRESS_LENGTH: usize = 6;
 /// [`Operation::values`]: the number of `struct iovec`s, of which the first [`VECTORS`] are in [`Operation::second`].
 const VECTOR_COUNT: usize = 7;
+/// `AF_MAX`
+const ADDRESS_FAMILIES: u16 = 46;
 /// Bytes of `struct iovec`.
 const VECTOR: u64 = 16;
 
@@ -77,7 +79,7 @@ pub(super) fn note_with_address(
         Kind::Bind => {
             let length: u32 = command.read(offset!(io_bind_length));
             operation.values[2] = length.into();
-            let address = copy.plus(offset!(async_message_address));
+            let address = bound_address(copy);
             copy_address(operation, address.0, length.into(), Space::Kernel);
         }
         Kind::Send if offset!(io_message_address) == ABSENT => copied_name(operation, copy),
@@ -96,6 +98,19 @@ pub(super) fn note_with_address(
         }
         _ => note_message(command, operation, copy),
     }
+}
+
+/// Where the kernel has the address of a bind. Linux 7.1, and older ones that got it later, keep nothing else; before it
+/// was in a message's copy, which starts with a pointer. The structures are the same in both.
+#[inline(always)]
+fn bound_address(copy: Untyped) -> Untyped {
+    let start: u64 = copy.read(0);
+    let is_pointer = start >> 48 == 0xffff && start & 7 == 0;
+    let family = start as u16;
+    if (1..ADDRESS_FAMILIES).contains(&family) && !is_pointer {
+        return copy;
+    }
+    copy.plus(offset!(async_message_address))
 }
 
 /// Forgets what was noted of an operation.
