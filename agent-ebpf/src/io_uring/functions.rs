@@ -1,5 +1,6 @@
 //! Programs at the entry and at the exit of the functions that run operations.
 
+use agent_ebpf::DROP_OPERATIONS;
 use aya_ebpf::macros::{fentry, fexit, map};
 use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::{FEntryContext, FExitContext};
@@ -10,6 +11,7 @@ use super::network::{ON_SOCKETS, forget, is_multishot, record_network};
 use super::operation::{Ended, OPERATIONS, ended};
 use crate::connect::{IN_PROGRESS, thread};
 use crate::kernel::{Untyped, offset, setting};
+use crate::output::count_drop;
 use crate::task::is_agent;
 
 /// What functions return (`io_uring/io_uring.h`): the result is in the request.
@@ -225,7 +227,9 @@ fn enters_network(kind: Kind, context: &FEntryContext) -> u32 {
     kind.note(request);
     if is_multishot(request) {
         // Without it, all but the last of what it completes is missed.
-        let _noted = RUNNING.insert(thread(), request.0, 0);
+        if RUNNING.insert(thread(), request.0, 0).is_err() {
+            count_drop(DROP_OPERATIONS);
+        }
     }
     0
 }
