@@ -40,6 +40,15 @@ impl Buffer {
         None
     }
 
+    /// The one whose writer has this index, which was taken.
+    #[inline(always)]
+    pub(super) fn resume(index: u64) -> Option<Self> {
+        Some(Self {
+            index: (index as u32).wrapping_sub(setting!(cpus)),
+            writer: RecordWriter::resume_at(index)?,
+        })
+    }
+
     /// Gives it back.
     #[inline(always)]
     pub(super) fn give_back(self) {

@@ -1,6 +1,10 @@
 //! Programs at the entry and at the exit of the functions that run operations.
 
+use core::ffi::c_void;
+
 use agent_ebpf::DROP_OPERATIONS;
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::helpers::generated::bpf_get_func_arg;
 use aya_ebpf::macros::{fentry, fexit, map};
 use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::{FEntryContext, FExitContext};
@@ -220,10 +224,20 @@ fn network_result(kind: Kind, request: Untyped, returned: i32) -> Option<i64> {
     Some(result.into())
 }
 
+/// The request that a function is called with, its first argument. What a program reads out of its context is a typed
+/// pointer to the verifier, and that is nothing to call functions with that are checked by themselves.
+#[inline(always)]
+fn request_of(context: *mut c_void) -> Untyped {
+    let mut request = 0;
+    // SAFETY: it is the program's context, and the helper (5.17) writes eight bytes; there is a first argument.
+    unsafe { bpf_get_func_arg(context, 0, &raw mut request) };
+    Untyped(request)
+}
+
 /// The entry of a function that runs operations on sockets.
 #[inline(always)]
 fn enters_network(kind: Kind, context: &FEntryContext) -> u32 {
-    let request = Untyped(context.arg::<u64>(0));
+    let request = request_of(context.as_ptr());
     kind.note(request);
     if is_multishot(request) {
         // Without it, all but the last of what it completes is missed.
@@ -237,12 +251,12 @@ fn enters_network(kind: Kind, context: &FEntryContext) -> u32 {
 /// Its exit.
 #[inline(always)]
 fn exits_network(kind: Kind, context: &FExitContext) -> u32 {
-    let request = Untyped(context.arg::<u64>(0));
+    let request = request_of(context.as_ptr());
     if is_agent() {
         return 0;
     }
     if let Some(result) = network_result(kind, request, context.arg::<i32>(2)) {
-        record_network(request.0, result.cast_unsigned());
+        record_network(kind, request.0, result);
     }
     forget(kind, request);
     if is_multishot(request) {
@@ -259,7 +273,7 @@ fn completes_one(request: Untyped, result: i32) -> u32 {
         && kind.is_on_socket()
         && !is_agent()
     {
-        record_network(request.0, i64::from(result).cast_unsigned());
+        record_network(kind, request.0, i64::from(result));
     }
     0
 }
@@ -267,7 +281,7 @@ fn completes_one(request: Untyped, result: i32) -> u32 {
 /// `io_req_post_cqe(request, result, flags)`, since 6.9.
 #[fentry(function = "io_req_post_cqe")]
 pub(crate) fn enter_io_req_post_cqe(context: FEntryContext) -> u32 {
-    completes_one(Untyped(context.arg::<u64>(0)), context.arg::<i32>(1))
+    completes_one(request_of(context.as_ptr()), context.arg::<i32>(1))
 }
 
 /// `io_post_aux_cqe(ring, user_data, result, flags, ...)`, up to 6.1 by operations too.

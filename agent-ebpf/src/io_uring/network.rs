@@ -20,7 +20,7 @@ use crate::call::{
     ADDRESS, CAPTURES, MAX_VECTORS, REQUESTED_VALUE, RESULT_VALUE, VECTORS, append_data_to,
 };
 use crate::descriptor::{file_of, file_sections};
-use crate::kernel::{Typed, Untyped, current_task, offset, setting};
+use crate::kernel::{Untyped, current_task, offset, setting};
 use crate::output::count_drop;
 use crate::record_writer::RecordWriter;
 use crate::task::write_header;
@@ -105,7 +105,7 @@ pub(super) fn note_with_address(
 #[inline(always)]
 fn bound_address(copy: Untyped) -> Untyped {
     let start: u64 = copy.read(0);
-    let is_pointer = start >> 48 == 0xffff && start & 7 == 0;
+    let is_pointer = start >> 48 == 0xffff && start.trailing_zeros() >= 3;
     let family = start as u16;
     if (1..ADDRESS_FAMILIES).contains(&family) && !is_pointer {
         return copy;
@@ -242,48 +242,129 @@ fn user_header(address: u64) -> Header {
 
 /// Makes the record of an operation that ended; `result` is as a system call's.
 ///
-/// Visible from outside, so that the verifier checks it by itself; see [`crate::path::walk`].
+/// In three steps, each a function visible from outside: so the verifier checks each once, see [`crate::path::walk`],
+/// and none has all that they need on its stack.
+#[inline(always)]
+pub(super) fn record_network(kind: Kind, request: u64, result: i64) {
+    let result = result.cast_unsigned();
+    let object = network_object(request, result);
+    // A program for one kind has only one of them.
+    let begun = if matches!(kind, Kind::Sendmsg | Kind::Recvmsg) {
+        begin_message(request, result)
+    } else {
+        begin_network(request, result)
+    };
+    if begun != 0 {
+        end_network(begun - 1, object);
+    }
+}
+
+/// Makes the record of an accept: the socket is `file`, or the one that the result tells if that is 0.
+#[inline(always)]
+pub(super) fn record_accept(result: i64, flags: u64, file: u64) {
+    let result = result.cast_unsigned();
+    let object = accepted_object(result, file);
+    let begun = begin_accept(result, flags);
+    if begun != 0 {
+        end_network(begun - 1, object);
+    }
+}
+
+/// The `struct file` that an operation is about; 0 if it cannot be told.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(super) extern "C" fn record_network(request: u64, result: u64) -> u64 {
+extern "C" fn network_object(request: u64, result: u64) -> u64 {
     let request = Untyped(request);
     let Some(kind) = Kind::of(request.read(offset!(request_opcode))) else {
         return 0;
     };
+    if kind == Kind::Accept {
+        let file = match ON_SOCKETS.get_ptr(request.0) {
+            // SAFETY: the entry is in its map.
+            Some(noted) => unsafe { (*noted).file },
+            None => 0,
+        };
+        return accepted_object(result, file);
+    }
+    let object = request.follow(offset!(request_file));
+    let descriptor = noted_descriptor(kind, request);
+    if object.is_null() && descriptor >= 0 {
+        // It is found when the operation runs, and this one is only submitted.
+        return file_of(current_task(), descriptor as u32).0;
+    }
+    object.0
+}
+
+#[inline(always)]
+fn accepted_object(result: u64, file: u64) -> u64 {
+    match file {
+        _ if result.cast_signed() < 0 => 0,
+        0 => file_of(current_task(), result as u32).0,
+        UNKNOWN => 0,
+        file => file,
+    }
+}
+
+/// The descriptor of an operation that is under way; -1 if there is none, or it was forgotten.
+#[inline(always)]
+fn noted_descriptor(kind: Kind, request: Untyped) -> i64 {
+    // SAFETY: what is found is in its map.
+    unsafe {
+        if kind.is_noted_in_full() {
+            let noted = OPERATIONS.get_ptr(request.0);
+            noted.map_or(-1, |noted| (*noted).values[0].cast_signed())
+        } else {
+            let noted = ON_SOCKETS.get_ptr(request.0);
+            noted.map_or(-1, |noted| (*noted).descriptor)
+        }
+    }
+}
+
+/// Starts the record of an operation that moves no message: all but what it is about. Returns one more than the number
+/// of the buffer; 0 if such a call is not wanted.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn begin_network(request: u64, result: u64) -> u64 {
+    begin(Untyped(request), result, false)
+}
+
+/// The same of one that moves a message.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn begin_message(request: u64, result: u64) -> u64 {
+    begin(Untyped(request), result, true)
+}
+
+#[inline(always)]
+fn begin(request: Untyped, result: u64, is_message: bool) -> u64 {
+    let Some(kind) = Kind::of(request.read(offset!(request_opcode))) else {
+        return 0;
+    };
     let command = request.plus(offset!(request_command));
-    let (mut operation, mut file) = (core::ptr::null_mut::<Operation>(), 0);
-    let mut descriptor = -1_i64;
+    if kind == Kind::Accept {
+        return begin_accept(result, command.read::<u32>(offset!(io_accept_flags)).into());
+    }
+    let mut operation = core::ptr::null_mut::<Operation>();
     if kind.is_noted_in_full() {
         let Some(noted) = OPERATIONS.get_ptr_mut(request.0) else {
             count_drop(DROP_OPERATIONS);
             return 0;
         };
         operation = noted;
-        // SAFETY: the operation is in its map.
-        descriptor = unsafe { (*noted).values[0] }.cast_signed();
-    } else if let Some(noted) = ON_SOCKETS.get_ptr(request.0) {
-        // SAFETY: the entry is in its map.
-        (descriptor, file) = unsafe { ((*noted).descriptor, (*noted).file) };
-    }
-    if kind == Kind::Accept {
-        return record_accept(
-            result,
-            command.read::<u32>(offset!(io_accept_flags)).into(),
-            file,
-        );
     }
     let (syscall, _) = kind.call();
     let Some(record) = Record::begin(syscall, result.cast_signed()) else {
         return 0;
     };
-    record.set(0, descriptor.cast_unsigned());
+    record.set(0, noted_descriptor(kind, request).cast_unsigned());
     match kind {
         Kind::Listen => {
             let backlog: i32 = command.read(offset!(io_listen_backlog));
             record.set(1, i64::from(backlog).cast_unsigned());
         }
         Kind::Bind => record.set(2, command.read::<u32>(offset!(io_bind_length)).into()),
-        _ => record.data(kind, request, command, operation),
+        _ if is_message => record.message(kind, request, command, operation),
+        _ => record.data(kind, request, command),
     }
     if !operation.is_null() {
         // SAFETY: the operation is in its map.
@@ -292,45 +373,42 @@ pub(super) extern "C" fn record_network(request: u64, result: u64) -> u64 {
             if length != 0 {
                 let address = (&raw const (*operation).first) as u64;
                 record
-                    .writer()
+                    .writer
                     .kernel_bytes(SectionTag::Address, address, length);
             }
         }
     }
-    let mut object = request.follow(offset!(request_file));
-    if object.is_null() && descriptor >= 0 {
-        // It is found when the operation runs, and this one is only submitted.
-        object = file_of(record.task, descriptor as u32);
-    }
-    record.submit(object);
-    0
+    record.writer.index() + 1
 }
 
-/// Makes the record of an accept: the socket is `file`, or the one that the result tells if that is 0. Visible from outside
-/// as the one before.
+/// Starts the record of an accept; returns as [`begin_network`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(super) extern "C" fn record_accept(result: u64, flags: u64, file: u64) -> u64 {
+extern "C" fn begin_accept(result: u64, flags: u64) -> u64 {
     let Some(record) = Record::begin(number::ACCEPT4, result.cast_signed()) else {
         return 0;
     };
     record.set(3, flags);
-    let object = match file {
-        _ if result.cast_signed() < 0 => Untyped(0),
-        0 => file_of(record.task, result as u32),
-        UNKNOWN => Untyped(0),
-        file => Untyped(file),
-    };
-    record.submit(object);
+    record.writer.index() + 1
+}
+
+/// Ends the record that was begun in this buffer with what it is about.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn end_network(index: u64, object: u64) -> u64 {
+    if let Some(buffer) = Buffer::resume(index) {
+        file_sections(buffer.writer, current_task(), Untyped(object));
+        buffer.writer.submit(RecordKind::Call);
+        buffer.give_back();
+    }
     0
 }
 
 /// A record under construction.
 #[derive(Clone, Copy)]
 struct Record {
-    buffer: Buffer,
+    writer: RecordWriter,
     part: *mut CallPart,
-    task: Typed,
 }
 
 impl Record {
@@ -353,12 +431,10 @@ impl Record {
         unsafe { (*part).values[RESULT_VALUE] = result.cast_unsigned() };
         write_header(buffer.writer, RecordKind::Call, task, Some(result));
         buffer.writer.mark_io_uring(syscall, process_name(task));
-        Some(Self { buffer, part, task })
-    }
-
-    #[inline(always)]
-    fn writer(&self) -> RecordWriter {
-        self.buffer.writer
+        Some(Self {
+            writer: buffer.writer,
+            part,
+        })
     }
 
     /// An argument of the system call; the position is a constant.
@@ -368,68 +444,66 @@ impl Record {
         unsafe { (*self.part).values[position] = value };
     }
 
-    /// The record ends with what it is about.
+    /// Bytes that were moved, of what is read; without a bound of what is written.
     #[inline(always)]
-    fn submit(self, object: Untyped) {
-        file_sections(self.writer(), self.task, object);
-        self.writer().submit(RecordKind::Call);
-        self.buffer.give_back();
+    fn moved(&self, is_read: bool) -> u64 {
+        if !is_read {
+            return u64::MAX;
+        }
+        // SAFETY: the part is inside the scratch buffer, which this program owns.
+        let result = unsafe { (*self.part).values[RESULT_VALUE] }.cast_signed();
+        if result > 0 { result as u64 } else { 0 }
     }
 
     /// What is sent or received: the start of the data, and its length.
     #[inline(always)]
-    fn data(&self, kind: Kind, request: Untyped, command: Untyped, operation: *const Operation) {
+    fn data(&self, kind: Kind, request: Untyped, command: Untyped) {
         let flags: u32 = command.read(offset!(io_message_flags));
         let buffer: u64 = command.read(offset!(io_message_buffer));
-        let is_read = matches!(kind, Kind::Recv | Kind::Recvmsg);
-        let mut left = u64::MAX;
-        if is_read {
-            // SAFETY: the part is inside the scratch buffer, which this program owns.
-            let result = unsafe { (*self.part).values[RESULT_VALUE] }.cast_signed();
-            left = if result > 0 { result as u64 } else { 0 };
-        }
+        self.set(3, flags.into());
+        // Both move on when a part is done.
+        let done: u32 = command.read(offset!(io_message_done));
+        let start = buffer.wrapping_sub(done.into());
+        let length = u64::from(command.read::<u32>(offset!(io_message_length))) + u64::from(done);
+        self.set(1, start);
+        self.set(2, length);
+        self.set(REQUESTED_VALUE, length);
         // The ring chooses the buffers of one that completes many times, and the request does not tell which.
-        let is_multishot = is_multishot(request);
-        match kind {
-            Kind::Send | Kind::Recv => {
-                self.set(3, flags.into());
-                // Both move on when a part is done.
-                let done: u32 = command.read(offset!(io_message_done));
-                let start = buffer.wrapping_sub(done.into());
-                let length =
-                    u64::from(command.read::<u32>(offset!(io_message_length))) + u64::from(done);
-                self.set(1, start);
-                self.set(2, length);
-                self.set(REQUESTED_VALUE, length);
-                if start != 0 && !is_multishot {
-                    self.writer().begin_section();
-                    let length = if is_read { left } else { length };
-                    let flags = append_ring_data(self.writer().index(), start, length, 0);
-                    self.writer().end_section(SectionTag::Buffer, flags as u16);
-                }
+        if start != 0 && !is_multishot(request) {
+            let is_read = kind == Kind::Recv;
+            self.writer.begin_section();
+            let length = if is_read { self.moved(true) } else { length };
+            let flags = append_ring_data(self.writer.index(), start, length, 0);
+            self.writer.end_section(SectionTag::Buffer, flags as u16);
+        }
+    }
+
+    /// The same of a message: its vectors are noted of one that is sent, and in its header of one that is received.
+    #[inline(always)]
+    fn message(&self, kind: Kind, request: Untyped, command: Untyped, operation: *const Operation) {
+        let flags: u32 = command.read(offset!(io_message_flags));
+        let buffer: u64 = command.read(offset!(io_message_buffer));
+        let is_read = kind == Kind::Recvmsg;
+        self.set(1, buffer);
+        self.set(2, flags.into());
+        let (mut vectors, mut count, mut space) = (0, 0, Space::User);
+        if is_read {
+            // The ring chooses the buffers of one that completes many times.
+            if flags & NARROW_MESSAGE == 0 && !is_multishot(request) {
+                let header = user_header(buffer);
+                self.user_address(header.name, header.name_length);
+                (vectors, count) = (header.vectors, header.count);
             }
-            _ => {
-                self.set(1, buffer);
-                self.set(2, flags.into());
-                let (mut vectors, mut count, mut space) = (0, 0, Space::User);
-                if kind == Kind::Recvmsg {
-                    if flags & NARROW_MESSAGE == 0 && !is_multishot {
-                        let header = user_header(buffer);
-                        self.user_address(header.name, header.name_length);
-                        (vectors, count) = (header.vectors, header.count);
-                    }
-                } else if !operation.is_null() {
-                    // SAFETY: the operation is in its map.
-                    unsafe {
-                        vectors = (&raw const (*operation).second) as u64;
-                        count = (*operation).values[VECTOR_COUNT];
-                    }
-                    space = Space::Kernel;
-                }
-                if count != 0 {
-                    self.vectors(vectors, count, space, left);
-                }
+        } else if !operation.is_null() {
+            // SAFETY: the operation is in its map.
+            unsafe {
+                vectors = (&raw const (*operation).second) as u64;
+                count = (*operation).values[VECTOR_COUNT];
             }
+            space = Space::Kernel;
+        }
+        if count != 0 {
+            self.vectors(vectors, count, space, self.moved(is_read));
         }
     }
 
@@ -440,18 +514,16 @@ impl Record {
             return;
         }
         let length = if length > ADDRESS { ADDRESS } else { length };
-        self.writer().begin_section();
-        let is_read = self
-            .writer()
-            .append_user::<{ 2 * ADDRESS }>(address, length);
+        self.writer.begin_section();
+        let is_read = self.writer.append_user::<{ 2 * ADDRESS }>(address, length);
         let flags = if is_read { 0 } else { UNREADABLE };
-        self.writer().end_section(SectionTag::Address, flags);
+        self.writer.end_section(SectionTag::Address, flags);
     }
 
     /// The data of `count` vectors, `left` bytes of it at most.
     #[inline(always)]
     fn vectors(&self, vectors: u64, count: u64, space: Space, left: u64) {
-        let writer = self.writer();
+        let writer = self.writer;
         let mut left = left;
         let mut requested = 0_u64;
         let mut taken = 0_u64;

@@ -13,7 +13,7 @@ use super::open::record_open;
 use super::operation::{Ended, OPERATIONS, UNKNOWN, ended};
 use crate::connect::IN_PROGRESS;
 use crate::foreign::PROGRAMS;
-use crate::kernel::{Untyped, offset, setting};
+use crate::kernel::{Untyped, current_task, offset, setting};
 use crate::output::count_drop;
 use crate::record_writer::RecordWriter;
 use crate::task::is_agent;
@@ -258,19 +258,30 @@ pub(crate) fn ring_network(_context: RawTracePointContext) -> u32 {
     let Some(writer) = RecordWriter::resume() else {
         return 0;
     };
-    if is_agent() {
+    let (request, result) = writer.noted_request();
+    if is_agent() || current_task().follow(offset!(task_mm)).is_null() {
+        // A thread of the kernel cancels what a process that ended had begun: nobody does that.
+        forget_request(Untyped(request));
         return 0;
     }
-    let (request, result) = writer.noted_request();
     if request == 0 {
         let (flags, file) = (writer.foreign_argument(0), writer.foreign_argument(1));
-        record_accept(result.cast_unsigned(), flags, file);
+        record_accept(result, flags, file);
         return 0;
     }
-    record_network(request, result.cast_unsigned());
     let request = Untyped(request);
     if let Some(kind) = Kind::of(request.read(offset!(request_opcode))) {
+        record_network(kind, request.0, result);
         forget(kind, request);
     }
     0
+}
+
+#[inline(always)]
+fn forget_request(request: Untyped) {
+    if !request.is_null()
+        && let Some(kind) = Kind::of(request.read(offset!(request_opcode)))
+    {
+        forget(kind, request);
+    }
 }
