@@ -28,13 +28,13 @@ pub(crate) static CAPTURES: Array<Capture> = Array::with_max_entries(SYSCALLS, 0
 
 /// `values[RESULT - 1]` and what follows it.
 pub(crate) const RESULT_VALUE: usize = 6;
-const REQUESTED_VALUE: usize = 7;
+pub(crate) const REQUESTED_VALUE: usize = 7;
 /// `struct iovec`s of a call that are looked at.
-const VECTORS: u64 = 16;
+pub(crate) const VECTORS: u64 = 16;
 /// `UIO_MAXIOV`, more than which no call takes.
-const MAX_VECTORS: u64 = 1024;
+pub(crate) const MAX_VECTORS: u64 = 1024;
 /// Bytes of the largest socket address, `struct sockaddr_storage`.
-const ADDRESS: u64 = 128;
+pub(crate) const ADDRESS: u64 = 128;
 /// Bytes of `struct mmsghdr`, and where in it the length of the message is.
 const MESSAGE: u64 = 64;
 const MESSAGE_LENGTH: u64 = 56;
@@ -438,9 +438,15 @@ impl Call {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn append_data(address: u64, length: u64, taken: u64) -> u64 {
-    let Some(writer) = RecordWriter::resume() else {
-        return u64::from(UNREADABLE);
-    };
+    match RecordWriter::resume() {
+        Some(writer) => append_data_to(writer, address, length, taken),
+        None => u64::from(UNREADABLE),
+    }
+}
+
+/// The same to any record under construction.
+#[inline(always)]
+pub(crate) fn append_data_to(writer: RecordWriter, address: u64, length: u64, taken: u64) -> u64 {
     let limit = u64::from(setting!(data_bytes)).saturating_sub(taken);
     let mut flags = 0;
     let mut length = length;

@@ -51,7 +51,7 @@ static BEGUN: LruHashMap<u64, Begun> = LruHashMap::with_max_entries(1024, 0);
 
 /// The current thread.
 #[inline(always)]
-fn thread() -> u64 {
+pub(crate) fn thread() -> u64 {
     // SAFETY: the helper has no preconditions.
     unsafe { bpf_get_current_pid_tgid() }
 }

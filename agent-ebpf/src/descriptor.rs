@@ -45,7 +45,12 @@ pub(crate) fn sock_of_file(file: Untyped) -> Untyped {
 /// Sections with everything about a descriptor of the task.
 #[inline(always)]
 pub(crate) fn descriptor_sections(writer: RecordWriter, task: Typed, descriptor: u32) {
-    let file = file_of(task, descriptor);
+    file_sections(writer, task, file_of(task, descriptor));
+}
+
+/// The same about an open file, which may be null.
+#[inline(always)]
+pub(crate) fn file_sections(writer: RecordWriter, task: Typed, file: Untyped) {
     writer.begin_section();
     let part = writer.part_of_section::<DescriptorPart>();
     let mut sock = Untyped(0);

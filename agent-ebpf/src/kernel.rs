@@ -34,6 +34,10 @@ static SETTINGS: Settings = Settings {
     operations_low: 0,
     operations_high: 0,
     completion_is_entry: 0,
+    request_nowait: 0,
+    request_multishot: 0,
+    iterator_plain: 0,
+    iterator_vector: 0,
 };
 
 /// The value of a member of [`Offsets`], as the agent set it before loading.

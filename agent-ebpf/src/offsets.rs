@@ -9,6 +9,10 @@ pub enum Need {
     Optional,
     /// Without it operations of `io_uring` are not seen; the offset is [`ABSENT`].
     IoUring,
+    /// Without it those of them that are about sockets are not seen, connects apart; the offset is [`ABSENT`].
+    IoUringNetwork,
+    /// Some kernels have it and others do not, and the programs know both; the offset is [`ABSENT`].
+    Alternative,
 }
 
 /// The offset of a member that this kernel does not have.
@@ -224,6 +228,29 @@ offsets! {
     io_socket_domain: "io_socket" ["domain"] IoUring;
     io_socket_type: "io_socket" ["type"] IoUring;
     io_socket_protocol: "io_socket" ["protocol"] IoUring;
+    request_ring: "io_kiocb" ["ctx"] IoUringNetwork;
+    request_user_data: "io_kiocb" ["cqe.user_data"] IoUringNetwork;
+    request_async_data: "io_kiocb" ["async_data"] IoUringNetwork;
+    io_message_buffer: "io_sr_msg" ["buf"] IoUringNetwork;
+    io_message_length: "io_sr_msg" ["len"] IoUringNetwork;
+    io_message_done: "io_sr_msg" ["done_io"] IoUringNetwork;
+    io_message_flags: "io_sr_msg" ["msg_flags"] IoUringNetwork;
+    io_message_address: "io_sr_msg" ["addr"] Alternative;
+    io_message_address_length: "io_sr_msg" ["addr_len"] Alternative;
+    async_message_name: "io_async_msghdr" ["msg.msg_name"] IoUringNetwork;
+    async_message_name_length: "io_async_msghdr" ["msg.msg_namelen"] IoUringNetwork;
+    async_message_iterator: "io_async_msghdr" ["msg.msg_iter"] IoUringNetwork;
+    async_message_address: "io_async_msghdr" ["addr"] IoUringNetwork;
+    iterator_type: "iov_iter" ["iter_type"] IoUringNetwork;
+    iterator_vectors: "iov_iter" ["__iov", "iov"] IoUringNetwork;
+    iterator_count: "iov_iter" ["count"] IoUringNetwork;
+    iterator_segments: "iov_iter" ["nr_segs"] IoUringNetwork;
+    io_accept_address: "io_accept" ["addr"] IoUringNetwork;
+    io_accept_address_length: "io_accept" ["addr_len"] IoUringNetwork;
+    io_accept_flags: "io_accept" ["flags"] IoUringNetwork;
+    io_accept_slot: "io_accept" ["file_slot"] IoUringNetwork;
+    io_bind_length: "io_bind" ["addr_len"] Alternative;
+    io_listen_backlog: "io_listen" ["backlog"] Alternative;
 }
 
 /// Everything else that the programs are told before they are loaded: a read-only global too.
@@ -275,12 +302,20 @@ pub struct Settings {
     pub operations_high: u32,
     /// 1: the tracepoint of a completion carries the completion; 0: its parts.
     pub completion_is_entry: u32,
+    /// The flag of a request of `io_uring` that is never tried again (`REQ_F_NOWAIT`).
+    pub request_nowait: u32,
+    /// The flag of one that completes many times (`REQ_F_APOLL_MULTISHOT`).
+    pub request_multishot: u32,
+    /// `ITER_UBUF` of `enum iter_type`: a plain buffer in user memory.
+    pub iterator_plain: u32,
+    /// `ITER_IOVEC`: an array of `struct iovec`.
+    pub iterator_vector: u32,
 }
 
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 20] {
+    pub const fn to_array(self) -> [u32; 24] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -302,11 +337,15 @@ impl Settings {
             self.operations_low,
             self.operations_high,
             self.completion_is_entry,
+            self.request_nowait,
+            self.request_multishot,
+            self.iterator_plain,
+            self.iterator_vector,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 20 * 4);
+const _: () = assert!(size_of::<Settings>() == 24 * 4);
 
 /// More bytes of moved data are never recorded (a power of two).
 pub const MAX_DATA: u32 = 4096;

@@ -203,9 +203,6 @@ fn shown_descriptor<'c>(
     if number == i64::from(libc::AT_FDCWD) && parameter.source != Source::Result {
         return Some(Value::text(b"AT_FDCWD"));
     }
-    if number < 0 {
-        return Some(owned(errno_name(number)));
-    }
     let is_subject = match context.event.event_type.definition()?.descriptor {
         EventDescriptor::None => false,
         EventDescriptor::Result => parameter.source == Source::Result,
@@ -221,6 +218,8 @@ fn shown_descriptor<'c>(
             text.extend_from_slice(&name);
             Value::Bytes(text.into())
         }
+        // What is in the table of a ring only has a name and no number.
+        _ if number < 0 => owned(errno_name(number)),
         _ => owned(number.to_string()),
     })
 }

@@ -13,6 +13,10 @@ use crate::event::EventType;
 
 /// Operations under way at the same time before the oldest are forgotten.
 pub(super) const OPERATIONS: u32 = 512;
+/// The same of those on sockets of which little is noted, since a server waits for many.
+pub(super) const ON_SOCKETS: u32 = 8192;
+/// Requests at the same time that accept more than one connection.
+pub(super) const MULTISHOT_ACCEPTS: u32 = 512;
 
 /// A function of the kernel that runs operations.
 #[derive(Debug)]
@@ -26,12 +30,17 @@ struct Function {
     entry: &'static str,
     /// The program at its exit.
     exit: Option<&'static str>,
+    /// Which of [`agent_ebpf::RING_PROGRAMS`] makes the records where tracepoints take its place.
+    called: Option<&'static str>,
+    /// Whether each kernel since 6.0 has it: others are left out where it is missing.
+    is_everywhere: bool,
 }
 
 const fn function(
     name: &'static str,
     events: &'static [&'static str],
     operation: u8,
+    called: &'static str,
     entry: &'static str,
     exit: &'static str,
 ) -> Function {
@@ -41,26 +50,102 @@ const fn function(
         operation: Some(operation),
         entry,
         exit: Some(exit),
+        called: Some(called),
+        is_everywhere: true,
     }
 }
 
+/// One that runs operations on sockets.
+const fn network(
+    name: &'static str,
+    events: &'static [&'static str],
+    operation: u8,
+    entry: &'static str,
+    exit: &'static str,
+) -> Function {
+    function(name, events, operation, NETWORK, entry, exit)
+}
+
+/// A function by which operations do a part of their work.
+const fn part(
+    name: &'static str,
+    events: &'static [&'static str],
+    entry: &'static str,
+) -> Function {
+    Function {
+        name,
+        events,
+        operation: None,
+        entry,
+        exit: None,
+        called: None,
+        is_everywhere: true,
+    }
+}
+
+impl Function {
+    const fn newer(self) -> Self {
+        Self {
+            is_everywhere: false,
+            ..self
+        }
+    }
+}
+
+const NETWORK: &str = "ring_network";
 /// One of the two calls the other, or both are the same code, as the compiler likes: so both serve both events.
 const OPENS: &[&str] = &["openat", "openat2"];
+/// What one request can do many times.
+const REPEATED: &[&str] = &["accept4", "recvfrom", "recvmsg", "sendto"];
+/// The function of a completion that is not the last of its request, and that of kernels without it.
+const ONE_OF_MANY: [&str; 2] = ["io_req_post_cqe", "io_post_aux_cqe"];
 
 #[rustfmt::skip] // One function a line reads as the table that it is.
-static FUNCTIONS: [Function; 10] = [
-    function("io_openat", OPENS, 18, "enter_io_openat", "exit_io_openat"),
-    function("io_openat2", OPENS, 28, "enter_io_openat2", "exit_io_openat2"),
+static FUNCTIONS: [Function; 21] = [
+    function("io_openat", OPENS, 18, "ring_open", "enter_io_openat", "exit_io_openat"),
+    function("io_openat2", OPENS, 28, "ring_open", "enter_io_openat2", "exit_io_openat2"),
     // Where a file goes that gets no descriptor.
-    Function { name: "io_fixed_fd_install", events: OPENS, operation: None, entry: "enter_io_fixed_fd_install", exit: None },
-    function("io_connect", &["connect"], 16, "enter_io_connect", "exit_io_connect"),
-    function("io_socket", &["socket"], 45, "enter_io_socket", "exit_io_socket"),
-    function("io_unlinkat", &["unlinkat"], 36, "enter_io_unlinkat", "exit_io_unlinkat"),
-    function("io_renameat", &["renameat2"], 35, "enter_io_renameat", "exit_io_renameat"),
-    function("io_mkdirat", &["mkdirat"], 37, "enter_io_mkdirat", "exit_io_mkdirat"),
-    function("io_symlinkat", &["symlinkat"], 38, "enter_io_symlinkat", "exit_io_symlinkat"),
-    function("io_linkat", &["linkat"], 39, "enter_io_linkat", "exit_io_linkat"),
+    part("io_fixed_fd_install", &["openat", "openat2", "accept4"], "enter_io_fixed_fd_install"),
+    function("io_connect", &["connect"], 16, "ring_connect", "enter_io_connect", "exit_io_connect"),
+    function("io_socket", &["socket"], 45, "ring_call", "enter_io_socket", "exit_io_socket"),
+    function("io_unlinkat", &["unlinkat"], 36, "ring_call", "enter_io_unlinkat", "exit_io_unlinkat"),
+    function("io_renameat", &["renameat2"], 35, "ring_call", "enter_io_renameat", "exit_io_renameat"),
+    function("io_mkdirat", &["mkdirat"], 37, "ring_call", "enter_io_mkdirat", "exit_io_mkdirat"),
+    function("io_symlinkat", &["symlinkat"], 38, "ring_call", "enter_io_symlinkat", "exit_io_symlinkat"),
+    function("io_linkat", &["linkat"], 39, "ring_call", "enter_io_linkat", "exit_io_linkat"),
+    network("io_send", &["sendto"], 26, "enter_io_send", "exit_io_send"),
+    network("io_send_zc", &["sendto"], 47, "enter_io_send_zc", "exit_io_send_zc"),
+    network("io_sendmsg", &["sendmsg"], 9, "enter_io_sendmsg", "exit_io_sendmsg"),
+    network("io_sendmsg_zc", &["sendmsg"], 48, "enter_io_sendmsg_zc", "exit_io_sendmsg_zc").newer(),
+    network("io_recv", &["recvfrom"], 27, "enter_io_recv", "exit_io_recv"),
+    network("io_recvmsg", &["recvmsg"], 10, "enter_io_recvmsg", "exit_io_recvmsg"),
+    network("io_accept", &["accept4"], 13, "enter_io_accept", "exit_io_accept"),
+    network("io_bind", &["bind"], 56, "enter_io_bind", "exit_io_bind").newer(),
+    network("io_listen", &["listen"], 57, "enter_io_listen", "exit_io_listen").newer(),
+    part(ONE_OF_MANY[0], REPEATED, "enter_io_req_post_cqe").newer(),
+    part(ONE_OF_MANY[1], REPEATED, "enter_io_post_aux_cqe").newer(),
 ];
+
+impl Function {
+    /// That of a program at its entry or exit.
+    fn of(probe: &Probe) -> Option<&'static Self> {
+        let name = match probe.hook {
+            Hook::FunctionEntry(name) | Hook::FunctionExit(name) => name,
+            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => return None,
+        };
+        FUNCTIONS.iter().find(|function| function.name == name)
+    }
+
+    /// Whether this kernel has it and shows what the programs need to know.
+    fn is_possible(&self, kernel: &Kernel) -> bool {
+        let has = |name| kernel.functions.iter().any(|(known, _)| *known == name);
+        if self.name == ONE_OF_MANY[1] && has(ONE_OF_MANY[0]) {
+            return false;
+        }
+        let is_network = self.called == Some(NETWORK) || self.events == REPEATED;
+        (self.is_everywhere || has(self.name)) && (kernel.has_io_uring_network || !is_network)
+    }
+}
 
 /// The tracepoints that take the place of the functions where programs cannot be attached to those.
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +235,13 @@ pub(super) fn operations(probes: &[Probe]) -> [u32; 2] {
 
 /// Leaves out what this kernel cannot show.
 pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<Probe>) {
-    if !probes.iter().any(is_function) || (kernel.io_uring == IoUring::Known && has_loop) {
+    if !probes.iter().any(is_function) {
+        return;
+    }
+    if kernel.io_uring == IoUring::Known && has_loop {
+        probes.retain(|probe| {
+            Function::of(probe).is_none_or(|function| function.is_possible(kernel))
+        });
         return;
     }
     probes.retain(|probe| !is_function(probe));
@@ -201,6 +292,12 @@ fn function_types(kernel: &Kernel) -> Result<aya::Btf, SensorError> {
     bytes.extend(types);
     bytes.extend(strings);
     aya::Btf::parse(&bytes, Endianness::default()).map_err(SensorError::FunctionTypes)
+}
+
+/// Whether there are programs for operations on sockets.
+pub(super) fn are_on_sockets(probes: &[Probe]) -> bool {
+    let mut functions = probes.iter().filter_map(Function::of);
+    functions.any(|function| function.called == Some(NETWORK))
 }
 
 /// Whether it is a program at a function.
@@ -265,16 +362,8 @@ fn tracepoints(
         .ok_or(SensorError::IoUringTracepoints)?
         .probes();
     for (place, name) in (agent_ebpf::RING_OPEN..).zip(agent_ebpf::RING_PROGRAMS) {
-        let serves = |probe: &Probe| match probe.program {
-            "enter_io_openat" => name == "ring_open",
-            "enter_io_connect" => name == "ring_connect",
-            "enter_io_openat2" | "enter_io_fixed_fd_install" => false,
-            _ => name == "ring_call",
-        };
-        if wanted
-            .iter()
-            .any(|probe| matches!(probe.hook, Hook::FunctionEntry(_)) && serves(probe))
-        {
+        let serves = |probe: &Probe| Function::of(probe)?.called;
+        if wanted.iter().any(|probe| serves(probe) == Some(name)) {
             called.load(programs, name, place)?;
         }
     }

@@ -92,6 +92,13 @@ pub struct Kernel {
     pub has_task_pt_regs: bool,
     /// Whether operations of `io_uring` can be seen.
     pub io_uring: IoUring,
+    /// Whether operations of `io_uring` on sockets can be seen, where others can.
+    pub has_io_uring_network: bool,
+    /// The flag of a request of `io_uring` that is never tried again, and that of one that completes many times; 0
+    /// where there is none.
+    pub request_flags: [u32; 2],
+    /// `ITER_UBUF` and `ITER_IOVEC` of `enum iter_type`; [`ABSENT`] where there is none.
+    pub iterator_types: [u32; 2],
     /// The functions of `io_uring` that programs can be attached to, and their numbers in the BTF.
     pub functions: Vec<(&'static str, u32)>,
     /// The tracepoint of a request's submission to `io_uring`, and how many arguments that and the one of its
@@ -130,6 +137,7 @@ impl Kernel {
     fn from_btf(version: (u32, u32), btf: &Btf<'_>) -> Result<Self, KernelError> {
         let mut values = [ABSENT; Offsets::COUNT];
         let mut has_io_uring_members = true;
+        let mut has_io_uring_network = true;
         for (value, member) in values.iter_mut().zip(Offsets::MEMBERS) {
             let found = member
                 .names
@@ -144,6 +152,8 @@ impl Kernel {
                     });
                 }
                 (None, Need::IoUring) => has_io_uring_members = false,
+                (None, Need::IoUringNetwork) => has_io_uring_network = false,
+                (None, Need::Alternative) => {}
                 (None, Need::Optional) => {
                     warn!(
                         structure = member.structure,
@@ -195,6 +205,13 @@ impl Kernel {
                 Some(_) if has_io_uring_members => IoUring::Known,
                 Some(_) => IoUring::Unknown,
             },
+            has_io_uring_network,
+            // The enumeration has no name.
+            request_flags: ["REQ_F_NOWAIT_BIT", "REQ_F_APOLL_MULTISHOT_BIT"]
+                .map(|name| btf.enum_value("", name))
+                .map(|bit| bit.and_then(|bit| 1_u32.checked_shl(bit)).unwrap_or(0)),
+            iterator_types: ["ITER_UBUF", "ITER_IOVEC"]
+                .map(|name| btf.enum_value("iter_type", name).unwrap_or(ABSENT)),
             io_uring_tracepoints: IoUringTracepoints::find(btf),
             functions: io_uring::names()
                 .filter_map(|name| Some((name, btf.function(name)?)))
@@ -243,6 +260,11 @@ mod tests {
         assert!(kernel.version >= OLDEST);
         assert_ne!(kernel.offsets.task_tgid, kernel.offsets.task_pid);
         // An older kernel may have them; a newer one always has.
+        if kernel.io_uring == IoUring::Known {
+            assert!(kernel.has_io_uring_network);
+            assert!(kernel.request_flags.iter().all(|flag| *flag != 0));
+            assert!(!kernel.iterator_types.contains(&ABSENT));
+        }
         assert!(kernel.has_current_task_btf || kernel.version < (5, 11));
         assert!(kernel.has_task_pt_regs || kernel.version < (5, 15));
     }

@@ -259,6 +259,11 @@ impl Sensor {
         } else {
             (1, 0)
         };
+        let (on_sockets, multishot_accepts) = if io_uring::are_on_sockets(&probes) {
+            (io_uring::ON_SOCKETS, io_uring::MULTISHOT_ACCEPTS)
+        } else {
+            (1, 1)
+        };
         let buffers = settings.cpus + shared_buffers;
         let settings = settings.to_array();
         let mut programs = EbpfLoader::new()
@@ -270,6 +275,8 @@ impl Sensor {
             .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
             .map_max_entries(names::SCRATCH, buffers)
             .map_max_entries(names::OPERATIONS, operations)
+            .map_max_entries(names::ON_SOCKETS, on_sockets)
+            .map_max_entries(names::MULTISHOT_ACCEPTS, multishot_accepts)
             .load(object)
             .map_err(SensorError::Load)?;
         // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
@@ -481,6 +488,10 @@ fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError>
                 .io_uring_tracepoints
                 .is_some_and(|tracepoints| tracepoints.completion_is_entry),
         ),
+        request_nowait: kernel.request_flags[0],
+        request_multishot: kernel.request_flags[1],
+        iterator_plain: kernel.iterator_types[0],
+        iterator_vector: kernel.iterator_types[1],
         cpus,
     })
 }

@@ -19,6 +19,8 @@ pub(super) struct DebianKernel {
     pub(super) is_required: bool,
     /// Whether operations of `io_uring` are seen on it: since 6.0.
     shows_io_uring: bool,
+    /// Whether sockets are bound by operations of `io_uring`: since 6.11.
+    binds_by_io_uring: bool,
 }
 
 /// What is tested: an old release's, whose archive may be gone one day, and the two that are in use.
@@ -28,18 +30,21 @@ pub(super) const KERNELS: &[DebianKernel] = &[
         suites: &["bullseye"],
         is_required: false,
         shows_io_uring: false,
+        binds_by_io_uring: false,
     },
     DebianKernel {
         series: "6.1",
         suites: &["bookworm"],
         is_required: true,
         shows_io_uring: true,
+        binds_by_io_uring: false,
     },
     DebianKernel {
         series: "6.12",
         suites: &["trixie", "bookworm-backports"],
         is_required: true,
         shows_io_uring: true,
+        binds_by_io_uring: true,
     },
 ];
 
@@ -56,9 +61,12 @@ const IMAGE: &str = "vmlinuz-";
 impl DebianKernel {
     /// The runs that it can do.
     pub(super) fn runs(&self) -> Vec<&'static Run> {
-        RUNS.iter()
-            .filter(|run| run.act != Act::IoUring || self.shows_io_uring)
-            .collect()
+        let is_possible = |run: &&Run| match run.act {
+            Act::IoUring => self.shows_io_uring,
+            Act::IoUringBind => self.binds_by_io_uring,
+            Act::Nothing | Act::Calls => true,
+        };
+        RUNS.iter().filter(is_possible).collect()
     }
 
     /// The kernel's image, from `cache` or else from the archive.

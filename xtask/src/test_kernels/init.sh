@@ -70,6 +70,22 @@ act_io_uring() {
     ring_operation in /tmp unlinkat hard
     ring_operation in /tmp async unlinkat hard
     ring_operation connect 127.0.0.1:4000
+    ring_socket send_to 127.0.0.1:4001 by-send
+    ring_socket async send_to_zc 127.0.0.1:4001 by-zero-copy
+    ring_socket sendmsg 127.0.0.1:4002 by-message
+    ring_socket fixed sendmsg_zc 127.0.0.1:4002 by-zero-copy
+    ring_socket unready send 127.0.0.1:4003 lost
+    ring_socket unready recv 127.0.0.1:4003
+    ring_socket accept 127.0.0.1:4004
+    ring_socket slot accept 127.0.0.1:4005
+    ring_socket accept_many 127.0.0.1:4006
+}
+
+# What each rule of /tests/io_uring_bind.yaml is about.
+act_io_uring_bind() {
+    ring_socket bind 127.0.0.1:4007
+    ring_socket async bind 192.0.2.1:4008
+    ring_socket listen 127.0.0.1:4009
 }
 
 # Waits up to 120 seconds for a line of the agent's log.

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{ACTED, EVERY_EVENT, IO_URING, Run};
+use super::{ACTED, EVERY_EVENT, IO_URING, IO_URING_BIND, Run};
 use crate::tool;
 
 /// The machine's first process.
@@ -25,8 +25,8 @@ const MOUNT_POINTS: [&str; 5] = ["dev", "proc", "sys", "tmp", "etc"];
 /// What is built for the machine.
 pub(super) struct Programs {
     pub(super) agent: PathBuf,
-    /// The tests' program that does things through `io_uring`.
-    pub(super) ring_operation: PathBuf,
+    /// The tests' programs that do things through `io_uring`, by their names.
+    pub(super) triggers: Vec<(&'static str, PathBuf)>,
 }
 
 /// Writes the archive to `place`.
@@ -37,14 +37,13 @@ pub(super) fn build(programs: &Programs, runs: &[&Run], place: &Path) -> Result<
     add("runs", lines_of(runs).into());
     add("tests/acted.yaml", ACTED.into());
     add("tests/io_uring.yaml", IO_URING.into());
+    add("tests/io_uring_bind.yaml", IO_URING_BIND.into());
     add("tests/every_event.yaml", EVERY_EVENT.into());
     let busybox = find_in_path("busybox")?;
-    for (name, program) in [
-        ("bin/peregrine", &programs.agent),
-        ("bin/ring_operation", &programs.ring_operation),
-        ("bin/busybox", &busybox),
-    ] {
-        add(name, read(program)?);
+    let triggers = programs.triggers.iter().map(|(name, path)| (*name, path));
+    let others = [("peregrine", &programs.agent), ("busybox", &busybox)];
+    for (name, program) in triggers.chain(others) {
+        add(&format!("bin/{name}"), read(program)?);
         for library in libraries(program)? {
             let bytes = read(&library)?;
             add(library.to_string_lossy().trim_start_matches('/'), bytes);

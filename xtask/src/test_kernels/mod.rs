@@ -43,6 +43,8 @@ enum Act {
     Calls,
     /// What the rules of [`IO_URING`] are about.
     IoUring,
+    /// What the rules of [`IO_URING_BIND`] are about.
+    IoUringBind,
 }
 
 impl Act {
@@ -52,6 +54,7 @@ impl Act {
             Self::Nothing => "",
             Self::Calls => "act",
             Self::IoUring => "act_io_uring",
+            Self::IoUringBind => "act_io_uring_bind",
         }
     }
 
@@ -61,6 +64,7 @@ impl Act {
             Self::Nothing => Vec::new(),
             Self::Calls => console::rules_in(ACTED),
             Self::IoUring => console::rules_in(IO_URING),
+            Self::IoUringBind => console::rules_in(IO_URING_BIND),
         }
     }
 }
@@ -70,6 +74,9 @@ const ACTED: &str = include_str!("acted.yaml");
 
 /// The same for `io_uring`.
 const IO_URING: &str = include_str!("io_uring.yaml");
+
+/// The same for the operations of newer kernels.
+const IO_URING_BIND: &str = include_str!("io_uring_bind.yaml");
 
 /// A rule that no event can be excluded for, so that every program is loaded and attached.
 const EVERY_EVENT: &str = include_str!("every_event.yaml");
@@ -93,6 +100,12 @@ const RUNS: &[Run] = &[
         rules: "/tests/io_uring.yaml",
         is_oldest: false,
         act: Act::IoUring,
+    },
+    Run {
+        name: "io_uring, bind and listen",
+        rules: "/tests/io_uring_bind.yaml",
+        is_oldest: false,
+        act: Act::IoUringBind,
     },
     Run {
         name: "default rules",
@@ -139,7 +152,10 @@ pub(crate) fn run(series: &[String], debug: bool) -> Result<()> {
     setup::run(setup::Scope::Machines)?;
     let programs = initramfs::Programs {
         agent: build::run(!debug)?,
-        ring_operation: build::trigger("ring_operation")?,
+        triggers: ["ring_operation", "ring_socket"]
+            .into_iter()
+            .map(|name| Ok((name, build::trigger(name)?)))
+            .collect::<Result<_>>()?,
     };
     let cache = tool::workspace().join("target/kernels");
     let initramfs = cache.join("initramfs.cpio");

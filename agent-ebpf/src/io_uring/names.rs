@@ -1,0 +1,84 @@
+//! Operations about names, and what all that stand for a system call recorded in general have in common.
+
+use agent_ebpf::{CallPart, RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SectionTag};
+
+use super::buffer::Buffer;
+use super::operation::{Ended, process_name};
+use crate::call::{CAPTURES, RESULT_VALUE, path_base};
+use crate::kernel::current_task;
+use crate::task::write_header;
+
+/// Which arguments of a system call have a name.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    /// None.
+    None,
+    /// One, relative to the directory in this argument (from 0).
+    One(usize),
+    /// Two, each relative to the directory in its argument.
+    Two(usize, usize),
+    /// The first is a text, the second a name relative to the directory in this argument.
+    TextAndName(usize),
+}
+
+/// Makes the record of an operation that stands for a system call recorded by its entry in `CAPTURES`.
+#[inline(always)]
+pub(super) fn record_call(ended: &Ended, syscall: u32, names: Names) {
+    let Some(capture) = CAPTURES.get(syscall) else {
+        return;
+    };
+    let outcome = if ended.result < 0 {
+        RECORD_FAILURE
+    } else {
+        RECORD_SUCCESS
+    };
+    if capture.outcomes & outcome == 0 {
+        return;
+    }
+    let Some(buffer) = Buffer::take() else {
+        return;
+    };
+    let writer = buffer.writer;
+    let task = current_task();
+    let part = writer.fixed_part::<CallPart>();
+    // SAFETY: the part is inside the scratch buffer, which this program owns; the operation is in its map.
+    unsafe {
+        let mut position = 0;
+        while position < 6 {
+            (*part).values[position] = (*ended.operation).values[position];
+            position += 1;
+        }
+        (*part).values[RESULT_VALUE] = ended.result.cast_unsigned();
+    }
+    write_header(writer, RecordKind::Call, task, Some(ended.result));
+    writer.mark_io_uring(syscall, process_name(task));
+    // SAFETY: only the addresses are taken.
+    let (first, second) = unsafe {
+        (
+            (&raw const (*ended.operation).first) as u64,
+            (&raw const (*ended.operation).second) as u64,
+        )
+    };
+    let is_always = capture.always_base != 0;
+    if let Names::TextAndName(_) = names {
+        writer.kernel_string(SectionTag::FirstText, first);
+    }
+    if let Names::One(directory) | Names::Two(directory, _) | Names::TextAndName(directory) = names
+    {
+        let name = if let Names::TextAndName(_) = names {
+            second
+        } else {
+            first
+        };
+        writer.kernel_string(SectionTag::Path, name);
+        let directory = ended.value(directory) as i32;
+        path_base(writer, task, directory, is_always, SectionTag::Base);
+    }
+    if let Names::Two(_, directory) = names {
+        writer.kernel_string(SectionTag::SecondPath, second);
+        let directory = ended.value(directory) as i32;
+        path_base(writer, task, directory, is_always, SectionTag::SecondBase);
+    }
+    writer.submit(RecordKind::Call);
+    buffer.give_back();
+}

@@ -1,0 +1,287 @@
+//! Programs at the tracepoints of a submission and of a completion, where none can be attached to functions.
+
+use agent_ebpf::{DROP_OPERATIONS, RING_CALL, RING_CONNECT, RING_NETWORK, RING_OPEN};
+use aya_ebpf::macros::{map, raw_tracepoint};
+use aya_ebpf::maps::LruHashMap;
+use aya_ebpf::programs::RawTracePointContext;
+
+use super::connect::record_connect;
+use super::kind::{Kind, wanted_kind};
+use super::names::record_call;
+use super::network::{ON_SOCKETS, forget, is_multishot, record_accept, record_network};
+use super::open::record_open;
+use super::operation::{Ended, OPERATIONS, UNKNOWN, ended};
+use crate::connect::IN_PROGRESS;
+use crate::foreign::PROGRAMS;
+use crate::kernel::{Untyped, current_task, offset, setting};
+use crate::output::count_drop;
+use crate::record_writer::RecordWriter;
+use crate::task::is_agent;
+
+/// `-ECANCELED`
+const CANCELLED: i64 = -125;
+
+/// `IOSQE_CQE_SKIP_SUCCESS`, which `struct io_kiocb` has among its flags.
+const SKIPS_SUCCESS: u32 = 1 << 6;
+/// Where `struct io_uring_cqe` has the result.
+const COMPLETION_RESULT: u32 = 8;
+
+/// Whether its success makes no completion.
+#[inline(always)]
+fn skips_success(request: Untyped) -> bool {
+    request.read::<u32>(offset!(request_flags)) & SKIPS_SUCCESS != 0
+}
+
+/// A request is submitted: `io_uring_submit_req(request)`, or `io_uring_submit_sqe(request, may_block)` up to 6.2.
+#[raw_tracepoint(tracepoint = "io_uring_submit_req")]
+pub(crate) fn io_uring_submitted(context: RawTracePointContext) -> u32 {
+    let request = Untyped(context.arg::<u64>(0));
+    let Some(kind) = wanted_kind(request) else {
+        return 0;
+    };
+    kind.note(request);
+    if kind == Kind::Accept && is_multishot(request) {
+        accepts_begin(request);
+    } else if skips_success(request) && kind.is_on_socket() {
+        if let Some(noted) = ON_SOCKETS.get_ptr_mut(request.0) {
+            // SAFETY: the entry is in its map.
+            unsafe { (*noted).file = UNKNOWN };
+        }
+        record_by_tail_call(&context, kind, request, 0);
+    } else if skips_success(request)
+        && let Some(operation) = OPERATIONS.get_ptr_mut(request.0)
+    {
+        // There is no telling which descriptor it is going to be.
+        // SAFETY: the operation is in its map.
+        unsafe { (*operation).file = UNKNOWN };
+        record_by_tail_call(&context, kind, request, 0);
+    }
+    0
+}
+
+/// A request is completed: `io_uring_complete(ring, request, completion)`, or, in older kernels, `io_uring_complete(ring,
+/// request, user_data, result, ...)`.
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn io_uring_completed(context: RawTracePointContext) -> u32 {
+    let request = Untyped(context.arg::<u64>(1));
+    if request.is_null() {
+        one_of_many(&context);
+        return 0;
+    }
+    let Some(kind) = wanted_kind(request) else {
+        return 0;
+    };
+    let is_last_of_many = kind == Kind::Accept && is_multishot(request);
+    if is_last_of_many {
+        accepts_end(request);
+    }
+    if skips_success(request) && !is_last_of_many {
+        // It was recorded when it was submitted.
+        return 0;
+    }
+    let (_, mut result) = completion(&context);
+    if kind == Kind::Connect && result == CANCELLED {
+        // It may go on all the same.
+        result = IN_PROGRESS;
+    }
+    record_by_tail_call(&context, kind, request, result);
+    0
+}
+
+/// What the program called its request, and the result.
+#[inline(always)]
+fn completion(context: &RawTracePointContext) -> (u64, i64) {
+    if setting!(completion_is_entry) == 1 {
+        let completion = Untyped(context.arg::<u64>(2));
+        let result: i32 = completion.read(COMPLETION_RESULT);
+        (completion.read(0), result.into())
+    } else {
+        (context.arg::<u64>(2), context.arg::<i32>(3).into())
+    }
+}
+
+/// A ring, and what the program called a request to it: all that is known of a completion that is not the last of its
+/// request.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Called {
+    ring: u64,
+    user_data: u64,
+}
+
+/// Requests that accept one connection after the other.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Accepts {
+    /// How many there are: a program can call several by the same name.
+    count: u64,
+    /// What they were told.
+    flags: u64,
+    /// The accepted sockets: 0 if they get descriptors, else [`UNKNOWN`].
+    file: u64,
+}
+
+/// By what the program calls them.
+#[map]
+static MULTISHOT_ACCEPTS: LruHashMap<Called, Accepts> = LruHashMap::with_max_entries(1, 0);
+
+impl Called {
+    #[inline(always)]
+    fn of(request: Untyped) -> Self {
+        Self {
+            ring: request.read(offset!(request_ring)),
+            user_data: request.read(offset!(request_user_data)),
+        }
+    }
+}
+
+/// Such a request is submitted.
+#[inline(always)]
+fn accepts_begin(request: Untyped) {
+    if is_agent() {
+        return;
+    }
+    let command = request.plus(offset!(request_command));
+    let called = Called::of(request);
+    let mut accepts = Accepts {
+        count: 1,
+        flags: command.read::<u32>(offset!(io_accept_flags)).into(),
+        file: 0,
+    };
+    if command.read::<u32>(offset!(io_accept_slot)) != 0 {
+        accepts.file = UNKNOWN;
+    }
+    if let Some(known) = MULTISHOT_ACCEPTS.get_ptr(called) {
+        // SAFETY: the entry is in its map.
+        accepts.count += unsafe { (*known).count };
+    }
+    if MULTISHOT_ACCEPTS.insert(called, accepts, 0).is_err() {
+        count_drop(DROP_OPERATIONS);
+    }
+}
+
+/// Such a request ends.
+#[inline(always)]
+fn accepts_end(request: Untyped) {
+    let called = Called::of(request);
+    if let Some(known) = MULTISHOT_ACCEPTS.get_ptr_mut(called) {
+        // SAFETY: the entry is in its map.
+        unsafe {
+            if (*known).count > 1 {
+                (*known).count -= 1;
+                return;
+            }
+        }
+        // It may have gone by itself.
+        let _gone = MULTISHOT_ACCEPTS.remove(called);
+    }
+}
+
+/// A completion that is not the last of its request: of those about sockets, an accept.
+#[inline(always)]
+fn one_of_many(context: &RawTracePointContext) {
+    let (user_data, result) = completion(context);
+    let called = Called {
+        ring: context.arg::<u64>(0),
+        user_data,
+    };
+    let Some(accepts) = MULTISHOT_ACCEPTS.get_ptr(called) else {
+        return;
+    };
+    let Some(writer) = RecordWriter::resume() else {
+        return;
+    };
+    // SAFETY: the entry is in its map.
+    let (flags, file) = unsafe { ((*accepts).flags, (*accepts).file) };
+    writer.set_foreign_arguments(&[flags, file, 0, 0, 0, 0]);
+    record_by_tail_call(context, Kind::Accept, Untyped(0), result);
+}
+
+/// Goes on with the program that makes the record: both tracepoints need it, and the verifier shall check it once.
+#[inline(always)]
+fn record_by_tail_call(context: &RawTracePointContext, kind: Kind, request: Untyped, result: i64) {
+    let Some(writer) = RecordWriter::resume() else {
+        return;
+    };
+    // Programs at tracepoints are not preempted, so what the CPU's buffer notes stays until it is read.
+    writer.set_foreign(request.0, 0, result);
+    let program = match kind {
+        Kind::Openat | Kind::Openat2 => RING_OPEN,
+        Kind::Connect => RING_CONNECT,
+        kind if kind.is_on_socket() => RING_NETWORK,
+        _ => RING_CALL,
+    };
+    // Where there is no such program, nothing happens: no rule wants it.
+    // SAFETY: all programs of the table take the context of a raw tracepoint.
+    unsafe { PROGRAMS.tail_call(context, program) };
+}
+
+/// The operation that was noted for the program that is called last.
+#[inline(always)]
+fn called() -> Option<(Ended, Kind)> {
+    let (request, result) = RecordWriter::resume()?.noted_request();
+    let ended = ended(Untyped(request), result)?;
+    let kind = Kind::of(ended.request.read(offset!(request_opcode)))?;
+    Some((ended, kind))
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_open(_context: RawTracePointContext) -> u32 {
+    if let Some((ended, _)) = called() {
+        record_open(&ended);
+        ended.forget();
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_connect(_context: RawTracePointContext) -> u32 {
+    if let Some((ended, _)) = called() {
+        record_connect(&ended);
+        ended.forget();
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_call(_context: RawTracePointContext) -> u32 {
+    if let Some((ended, kind)) = called() {
+        let (syscall, names) = kind.call();
+        record_call(&ended, syscall, names);
+        ended.forget();
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_network(_context: RawTracePointContext) -> u32 {
+    let Some(writer) = RecordWriter::resume() else {
+        return 0;
+    };
+    let (request, result) = writer.noted_request();
+    if is_agent() || current_task().follow(offset!(task_mm)).is_null() {
+        // A thread of the kernel cancels what a process that ended had begun: nobody does that.
+        forget_request(Untyped(request));
+        return 0;
+    }
+    if request == 0 {
+        let (flags, file) = (writer.foreign_argument(0), writer.foreign_argument(1));
+        record_accept(result, flags, file);
+        return 0;
+    }
+    let request = Untyped(request);
+    if let Some(kind) = Kind::of(request.read(offset!(request_opcode))) {
+        record_network(kind, request.0, result);
+        forget(kind, request);
+    }
+    0
+}
+
+#[inline(always)]
+fn forget_request(request: Untyped) {
+    if !request.is_null()
+        && let Some(kind) = Kind::of(request.read(offset!(request_opcode)))
+    {
+        forget(kind, request);
+    }
+}
