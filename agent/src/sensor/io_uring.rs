@@ -143,7 +143,7 @@ impl Function {
             return false;
         }
         let is_network = self.called == Some(NETWORK) || self.events == REPEATED;
-        (self.is_everywhere || has(self.name)) && (kernel.has_io_uring_network || !is_network)
+        (self.is_everywhere || has(self.name)) && (kernel.io_uring == IoUring::Known || !is_network)
     }
 }
 
@@ -238,7 +238,13 @@ pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<
     if !probes.iter().any(is_function) {
         return;
     }
-    if kernel.io_uring == IoUring::Known && has_loop {
+    let is_known = matches!(kernel.io_uring, IoUring::Known | IoUring::WithoutNetwork);
+    if is_known && has_loop {
+        if kernel.io_uring == IoUring::WithoutNetwork && are_on_sockets(probes) {
+            warn!(
+                "what is done with sockets through io_uring is not seen, but for connects: the kernel's structures are others"
+            );
+        }
         probes.retain(|probe| {
             Function::of(probe).is_none_or(|function| function.is_possible(kernel))
         });

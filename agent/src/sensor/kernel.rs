@@ -67,6 +67,8 @@ pub enum IoUring {
     NotBuilt,
     /// Its structures are those of Linux 6.0 and newer.
     Known,
+    /// They are, but for operations on sockets.
+    WithoutNetwork,
     /// They are others.
     Unknown,
 }
@@ -92,8 +94,6 @@ pub struct Kernel {
     pub has_task_pt_regs: bool,
     /// Whether operations of `io_uring` can be seen.
     pub io_uring: IoUring,
-    /// Whether operations of `io_uring` on sockets can be seen, where others can.
-    pub has_io_uring_network: bool,
     /// The flag of a request of `io_uring` that is never tried again, and that of one that completes many times; 0
     /// where there is none.
     pub request_flags: [u32; 2],
@@ -202,10 +202,10 @@ impl Kernel {
             has_task_pt_regs: has_helper("BPF_FUNC_task_pt_regs"),
             io_uring: match btf.size_of("io_kiocb") {
                 None => IoUring::NotBuilt,
-                Some(_) if has_io_uring_members => IoUring::Known,
-                Some(_) => IoUring::Unknown,
+                Some(_) if !has_io_uring_members => IoUring::Unknown,
+                Some(_) if has_io_uring_network => IoUring::Known,
+                Some(_) => IoUring::WithoutNetwork,
             },
-            has_io_uring_network,
             // The enumeration has no name.
             request_flags: ["REQ_F_NOWAIT_BIT", "REQ_F_APOLL_MULTISHOT_BIT"]
                 .map(|name| btf.enum_value("", name))
@@ -260,8 +260,8 @@ mod tests {
         assert!(kernel.version >= OLDEST);
         assert_ne!(kernel.offsets.task_tgid, kernel.offsets.task_pid);
         // An older kernel may have them; a newer one always has.
+        assert_ne!(kernel.io_uring, IoUring::WithoutNetwork);
         if kernel.io_uring == IoUring::Known {
-            assert!(kernel.has_io_uring_network);
             assert!(kernel.request_flags.iter().all(|flag| *flag != 0));
             assert!(!kernel.iterator_types.contains(&ABSENT));
         }
