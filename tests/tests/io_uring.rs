@@ -118,6 +118,32 @@ fn operations_without_a_completion() {
 }
 
 #[test]
+fn operations_whose_completions_find_the_queue_full() {
+    let (_folder, folder) = folder();
+    let [first, second] = ["first", "second"].map(|name| format!("{folder}/{name}"));
+    fs::write(&first, "x").expect("a file is written");
+    fs::write(&second, "x").expect("a file is written");
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = server.local_addr().expect("it is bound").to_string();
+    let watch = watch();
+    assert!(operate(&["full", "openat", &first]) > 2);
+    assert_eq!(operate(&["full", "connect", &address]), 0);
+    assert_eq!(operate(&["full", "unlinkat", &second]), 0);
+    assert_eq!(operate(&["full", "unlinkat", &second]), -libc::ENOENT);
+    let mut seen = watch.seen();
+    seen.take(
+        "openat",
+        &[("fd.name", &first), ("evt.res", "SUCCESS"), NAME],
+    );
+    seen.take("connect", &[("evt.res", "SUCCESS"), NAME]);
+    seen.take("unlinkat", &[("evt.res", "SUCCESS"), NAME]);
+    seen.take("unlinkat", &[("evt.res", "ENOENT"), NAME]);
+    for event in ["openat", "connect", "unlinkat"] {
+        assert!(seen.of_type(event).is_empty(), "{event}");
+    }
+}
+
+#[test]
 fn names() {
     let (_folder, folder) = folder();
     let [old, new, link, hard, made] =

@@ -267,6 +267,20 @@ fn accepts_of_one_request() {
 }
 
 #[test]
+fn completions_that_find_the_queue_full() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let to = receiver.local_addr().expect("it is bound");
+    let at = free();
+    let watch = watch();
+    assert_eq!(act(&["full"], "send_to", to, "hello"), 5);
+    assert!(act(&["full"], "accept", at, "") > 2);
+    let mut seen = watch.seen();
+    seen.take("sendto", &[SUCCESS, PROGRAM, ("evt.arg.data", "hello")]);
+    let port = at.port().to_string();
+    seen.take("accept4", &[SUCCESS, PROGRAM, ("fd.sport", &port)]);
+}
+
+#[test]
 fn binds_and_listens() {
     let watch = watch();
     for flags in [&[][..], &["async"], &["fixed"]] {

@@ -1,6 +1,7 @@
 //! Programs at the tracepoints of a submission and of a completion, where none can be attached to functions.
 
 use agent_ebpf::{DROP_OPERATIONS, RING_CALL, RING_CONNECT, RING_NETWORK, RING_OPEN};
+use aya_ebpf::helpers::generated::bpf_for_each_map_elem;
 use aya_ebpf::macros::{map, raw_tracepoint};
 use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::RawTracePointContext;
@@ -86,6 +87,68 @@ pub(crate) fn io_uring_completed(context: RawTracePointContext) -> u32 {
     }
     record_by_tail_call(&context, kind, request, result);
     0
+}
+
+/// A completion finds the queue full: `io_uring_cqe_overflow(ring, user_data, result, flags, entry)`. Since 6.10 the
+/// tracepoint above does not tell of it, and this one not of the request.
+#[raw_tracepoint(tracepoint = "io_uring_cqe_overflow")]
+pub(crate) fn io_uring_overflowed(context: RawTracePointContext) -> u32 {
+    let called = Called {
+        ring: context.arg::<u64>(0),
+        user_data: context.arg::<u64>(1),
+    };
+    let mut result = i64::from(context.arg::<i32>(2));
+    let mut search = Search { called, request: 0 };
+    let place: *mut Search = &raw mut search;
+    // SAFETY: the helper (5.13) calls the function for each element, with the address of what outlives the call.
+    unsafe {
+        let operations = (&raw const OPERATIONS).cast_mut().cast();
+        bpf_for_each_map_elem(operations, is_called as *mut _, place.cast(), 0);
+        if search.request == 0 {
+            let on_sockets = (&raw const ON_SOCKETS).cast_mut().cast();
+            bpf_for_each_map_elem(on_sockets, is_called as *mut _, place.cast(), 0);
+        }
+    }
+    let request = Untyped(search.request);
+    match wanted_kind(request) {
+        // Two requests by the same name cannot be told apart. Whichever is taken, it is taken once, and that the other
+        // is missing when it completes counts as a loss.
+        Some(kind) => {
+            if kind == Kind::Connect && result == CANCELLED {
+                result = IN_PROGRESS;
+            }
+            record_by_tail_call(&context, kind, request, result);
+        }
+        None => accepted_one_of_many(&context, called, result),
+    }
+    0
+}
+
+/// A look for a request that is under way.
+#[repr(C)]
+struct Search {
+    called: Called,
+    /// 0 until it is found.
+    request: u64,
+}
+
+/// Whether the operation of an element is the one that is looked for; 1 ends the look.
+#[inline(never)]
+extern "C" fn is_called(
+    _map: u64,
+    request: *const u64,
+    _operation: u64,
+    search: *mut Search,
+) -> u64 {
+    // SAFETY: the helper passes the address of an element's key and the one that it was given.
+    unsafe {
+        let found = Called::of(Untyped(*request));
+        if found.ring != (*search).called.ring || found.user_data != (*search).called.user_data {
+            return 0;
+        }
+        (*search).request = *request;
+    }
+    1
 }
 
 /// What the program called its request, and the result.
@@ -185,6 +248,12 @@ fn one_of_many(context: &RawTracePointContext) {
         ring: context.arg::<u64>(0),
         user_data,
     };
+    accepted_one_of_many(context, called, result);
+}
+
+/// The same, if the request is known to accept many connections.
+#[inline(always)]
+fn accepted_one_of_many(context: &RawTracePointContext, called: Called, result: i64) {
     let Some(accepts) = MULTISHOT_ACCEPTS.get_ptr(called) else {
         return;
     };

@@ -147,6 +147,8 @@ impl Function {
     }
 }
 
+const OVERFLOW: &str = "io_uring_cqe_overflow";
+
 /// The tracepoints that take the place of the functions where programs cannot be attached to those.
 #[derive(Clone, Copy, Debug)]
 pub struct IoUringTracepoints {
@@ -154,6 +156,8 @@ pub struct IoUringTracepoints {
     submission: &'static str,
     /// Whether the one of a completion carries the completion, and not its parts.
     pub(super) completion_is_entry: bool,
+    /// Whether there is one of a completion that finds the queue full.
+    has_overflow: bool,
 }
 
 impl IoUringTracepoints {
@@ -171,11 +175,12 @@ impl IoUringTracepoints {
         Some(Self {
             submission,
             completion_is_entry,
+            has_overflow: btf.tracepoint_arguments(OVERFLOW) == Some(5),
         })
     }
 
-    fn probes(self) -> [Probe; 2] {
-        [
+    fn probes(self) -> Vec<Probe> {
+        let mut probes = vec![
             Probe {
                 program: "io_uring_submitted",
                 hook: Hook::RawTracepoint(self.submission),
@@ -184,7 +189,16 @@ impl IoUringTracepoints {
                 program: "io_uring_completed",
                 hook: Hook::RawTracepoint("io_uring_complete"),
             },
-        ]
+        ];
+        if self.has_overflow {
+            probes.push(Probe {
+                program: "io_uring_overflowed",
+                hook: Hook::RawTracepoint(OVERFLOW),
+            });
+        } else {
+            warn!("of io_uring, operations are not seen whose completions find the queue full");
+        }
+        probes
     }
 }
 
@@ -362,7 +376,7 @@ fn tracepoints(
     called: &mut CalledPrograms,
     kernel: &Kernel,
     wanted: &[Probe],
-) -> Result<[Probe; 2], SensorError> {
+) -> Result<Vec<Probe>, SensorError> {
     let tracepoints = kernel
         .io_uring_tracepoints
         .ok_or(SensorError::IoUringTracepoints)?

@@ -1,7 +1,7 @@
 //! Does something by an operation of `io_uring`: `[async] [skip] [slot] openat PATH`, and in the same way `openat2 PATH`, `unlinkat
 //! PATH`, `mkdirat PATH`, `renameat OLD NEW`, `symlinkat TARGET PATH`, `linkat OLD NEW`, `socket`, `connect ADDRESS:PORT`. With
 //! `async` a thread of the kernel does it; with `skip` there is no completion of what succeeds; with `slot` an opened file gets no
-//! descriptor. `in FOLDER` first: relative paths start from a descriptor of that folder. Prints the result.
+//! descriptor; with `full` the completion finds the queue full. `in FOLDER` first: relative paths start from a descriptor of that folder. Prints the result.
 
 #![expect(
     clippy::expect_used,
@@ -18,14 +18,19 @@ use std::time::Duration;
 use io_uring::types::{DestinationSlot, Fd, OpenHow};
 use io_uring::{IoUring, opcode, squeue};
 
+/// Places of the queue of completions.
+const COMPLETIONS: u32 = 8;
+
 fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
     let mut flags = squeue::Flags::empty();
     let mut slot = None;
     let mut folder = None;
+    let mut is_full = false;
     loop {
         match arguments.peek().map(String::as_str) {
             Some("async") => flags |= squeue::Flags::ASYNC,
+            Some("full") => is_full = true,
             Some("skip") => flags |= squeue::Flags::SKIP_SUCCESS,
             Some("slot") => {
                 slot = Some(DestinationSlot::try_from_slot_target(3).expect("a slot"));
@@ -76,12 +81,27 @@ fn main() {
         }
         other => panic!("unknown: {other}"),
     };
-    let mut ring = IoUring::new(4).expect("the kernel makes a ring");
+    let mut ring: IoUring = IoUring::builder()
+        .setup_cqsize(COMPLETIONS)
+        .build(4)
+        .expect("the kernel makes a ring");
     ring.submitter()
         .register_files_sparse(8)
         .expect("slots are made");
+    if is_full {
+        for _ in 0..COMPLETIONS {
+            // SAFETY: it points to nothing.
+            unsafe { ring.submission().push(&opcode::Nop::new().build()) }.expect("there is room");
+            ring.submit().expect("it is submitted");
+        }
+    }
     // SAFETY: what the entry points to lives to the end.
     unsafe { ring.submission().push(&entry.flags(flags)) }.expect("there is room");
+    if is_full {
+        ring.submit().expect("it is submitted");
+        let others = COMPLETIONS as usize;
+        assert_eq!(ring.completion().take(others).count(), others);
+    }
     if flags.contains(squeue::Flags::SKIP_SUCCESS) {
         ring.submit().expect("it is submitted");
         // Nothing tells when it is done.

@@ -1,4 +1,4 @@
-//! Uses a socket by an operation of `io_uring`: `[async] [fixed] [slot] [unready] ACTION ADDRESS:PORT [TEXT]`. Actions:
+//! Uses a socket by an operation of `io_uring`: `[async] [fixed] [slot] [full] [unready] ACTION ADDRESS:PORT [TEXT]`. Actions:
 //!
 //! * `send` and `send_zc` the text over a TCP connection to the address, `recv` from one;
 //! * `send_to`, `send_to_zc`, `sendmsg` and `sendmsg_zc` the text in a datagram to the address, as a message in two parts;
@@ -7,7 +7,7 @@
 //! * `bind` to the address, or `listen` there.
 //!
 //! With `async` a thread of the kernel does it; with `fixed` the socket is in the ring's own table; with `slot` the accepted
-//! one goes there; with `unready` the socket is not connected, or not listening. Prints the result, the last one of many.
+//! one goes there; with `full` the completion finds the queue full; with `unready` the socket is not connected, or not listening. Prints the result, the last one of many.
 
 #![expect(
     clippy::expect_used,
@@ -23,6 +23,8 @@ use std::ptr::null_mut;
 use io_uring::types::{DestinationSlot, Fd};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
+/// Places of the queue of completions.
+const COMPLETIONS: u32 = 8;
 /// How many connections `accept_many` makes.
 const MANY: usize = 3;
 
@@ -37,12 +39,13 @@ struct Memory {
 fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
     let mut flags = squeue::Flags::empty();
-    let (mut is_fixed, mut is_slot, mut is_ready) = (false, false, true);
+    let (mut is_fixed, mut is_slot, mut is_full, mut is_ready) = (false, false, false, true);
     loop {
         match arguments.peek().map(String::as_str) {
             Some("async") => flags |= squeue::Flags::ASYNC,
             Some("fixed") => is_fixed = true,
             Some("slot") => is_slot = true,
+            Some("full") => is_full = true,
             Some("unready") => is_ready = false,
             _ => break,
         }
@@ -60,7 +63,17 @@ fn main() {
     };
     let mut clients = Vec::new();
     let socket = socket(&action, to, is_ready, &mut clients);
-    let mut ring = IoUring::new(8).expect("the kernel makes a ring");
+    let mut ring: IoUring = IoUring::builder()
+        .setup_cqsize(COMPLETIONS)
+        .build(8)
+        .expect("the kernel makes a ring");
+    if is_full {
+        for _ in 0..COMPLETIONS {
+            // SAFETY: it points to nothing.
+            unsafe { ring.submission().push(&opcode::Nop::new().build()) }.expect("there is room");
+            ring.submit().expect("it is submitted");
+        }
+    }
     let submitter = ring.submitter();
     submitter.register_files_sparse(8).expect("slots are made");
     let descriptor = socket.as_raw_fd();
@@ -74,6 +87,11 @@ fn main() {
     };
     // SAFETY: what the entry points to lives to the end.
     unsafe { ring.submission().push(&entry.flags(flags)) }.expect("there is room");
+    if is_full {
+        ring.submit().expect("it is submitted");
+        let others = COMPLETIONS as usize;
+        assert_eq!(ring.completion().take(others).count(), others);
+    }
     let count = if action == "accept_many" { MANY } else { 1 };
     ring.submit_and_wait(count).expect("it is done");
     let entries: Vec<cqueue::Entry> = ring.completion().take(count).collect();
