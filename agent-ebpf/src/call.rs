@@ -38,6 +38,9 @@ pub(crate) const ADDRESS: u64 = 128;
 /// Bytes of `struct mmsghdr`, and where in it the length of the message is.
 const MESSAGE: u64 = 64;
 const MESSAGE_LENGTH: u64 = 56;
+/// The same of `struct compat_mmsghdr`.
+const NARROW_MESSAGE: u64 = 32;
+const NARROW_MESSAGE_LENGTH: u64 = 28;
 
 /// Arguments, strings and memory.
 #[tracepoint(category = "syscalls", name = "sys_exit_plain")]
@@ -186,7 +189,8 @@ pub(crate) fn path_base(
 #[derive(Clone, Copy)]
 struct Call {
     writer: RecordWriter,
-    /// Pointers in memory have 32 bits.
+    /// Pointers in memory have 32 bits, of x32 too: its calls with vectors are those with numbers from 512 on, which
+    /// take the structures of 32-bit programs.
     is_narrow: bool,
     capture: &'static Capture,
     part: *mut CallPart,
@@ -226,7 +230,7 @@ impl Call {
         }
         let call = Self {
             writer,
-            is_narrow: abi == Abi::Foreign && writer.is_32_bit(),
+            is_narrow: abi == Abi::Foreign,
             capture,
             part,
             task,
@@ -314,22 +318,17 @@ impl Call {
             self.writer.end_section(SectionTag::Buffer, flags);
             return;
         }
-        if self.is_narrow {
-            // Vectors and messages are laid out otherwise: of them only the address is taken.
-            if capture.buffer_kind >= BUFFER_MESSAGE {
-                self.narrow_message(address, message);
-            }
-            return;
-        }
         if capture.buffer_kind >= BUFFER_MESSAGE {
             if capture.buffer_kind == BUFFER_MESSAGES {
-                address = address.wrapping_add(message * MESSAGE);
+                let size = if self.is_narrow {
+                    NARROW_MESSAGE
+                } else {
+                    MESSAGE
+                };
+                address = address.wrapping_add(message * size);
                 self.set_message_length(address);
             }
-            // `struct user_msghdr`: name, its length and padding, iovec, their number.
-            let mut header = [0_u64; 4];
-            // SAFETY: the helper writes 32 bytes to `header`, zeros if they cannot be read.
-            unsafe { bpf_probe_read_user((&raw mut header).cast(), 32, address as *const _) };
+            let header = self.message_header(address);
             self.address(header[0], header[1] & 0xffff_ffff);
             (address, length) = (header[2], header[3]);
         }
@@ -358,16 +357,7 @@ impl Call {
             if index >= number {
                 break;
             }
-            // `struct iovec`: address, length.
-            let mut vector = [0_u64; 2];
-            // SAFETY: the helper writes 16 bytes to `vector`, zeros if they cannot be read.
-            unsafe {
-                bpf_probe_read_user(
-                    (&raw mut vector).cast(),
-                    16,
-                    address.wrapping_add(index * 16) as *const _,
-                );
-            }
+            let vector = self.vector(address, index);
             requested = requested.wrapping_add(vector[1]);
             let length = if vector[1] < left { vector[1] } else { left };
             left = left.wrapping_sub(length);
@@ -386,15 +376,39 @@ impl Call {
         self.set_requested(requested);
     }
 
-    /// The address of a message whose pointers have 32 bits: `struct compat_msghdr` starts with it and its
-    /// length, `struct compat_mmsghdr` has 32 bytes.
+    /// What `struct user_msghdr` starts with: the address of the name, its length (and padding above 32 bits), the
+    /// address of the vectors, their number. Zeros if it cannot be read.
     #[inline(always)]
-    fn narrow_message(self, address: u64, message: u64) {
-        let mut name = [0_u32; 2];
-        let place = address.wrapping_add(message * 32) as *const _;
-        // SAFETY: the helper writes 8 bytes to `name`, zeros if they cannot be read.
-        unsafe { bpf_probe_read_user((&raw mut name).cast(), 8, place) };
-        self.address(u64::from(name[0]), u64::from(name[1]));
+    fn message_header(self, address: u64) -> [u64; 4] {
+        if self.is_narrow {
+            // `struct compat_msghdr` has the same members in 32 bits each.
+            let mut header = [0_u32; 4];
+            // SAFETY: the helper writes 16 bytes to `header`, zeros if they cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut header).cast(), 16, address as *const _) };
+            return header.map(u64::from);
+        }
+        let mut header = [0_u64; 4];
+        // SAFETY: the helper writes 32 bytes to `header`, zeros if they cannot be read.
+        unsafe { bpf_probe_read_user((&raw mut header).cast(), 32, address as *const _) };
+        header
+    }
+
+    /// Address and length of the `struct iovec` at `index` of those at `address`; zeros if it cannot be read.
+    #[inline(always)]
+    fn vector(self, address: u64, index: u64) -> [u64; 2] {
+        if self.is_narrow {
+            // `struct compat_iovec`
+            let mut vector = [0_u32; 2];
+            let place = address.wrapping_add(index * 8) as *const _;
+            // SAFETY: the helper writes 8 bytes to `vector`, zeros if they cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut vector).cast(), 8, place) };
+            return vector.map(u64::from);
+        }
+        let mut vector = [0_u64; 2];
+        let place = address.wrapping_add(index * 16) as *const _;
+        // SAFETY: the helper writes 16 bytes to `vector`, zeros if they cannot be read.
+        unsafe { bpf_probe_read_user((&raw mut vector).cast(), 16, place) };
+        vector
     }
 
     /// Takes the length of a message that was moved for the call's result, which is the number of messages.
@@ -407,7 +421,12 @@ impl Call {
         // SAFETY: the helper writes 4 bytes to `length`, zeros if they cannot be read; the part and the header
         // are inside the scratch buffer, which this program owns.
         unsafe {
-            let place = address.wrapping_add(MESSAGE_LENGTH) as *const _;
+            let offset = if self.is_narrow {
+                NARROW_MESSAGE_LENGTH
+            } else {
+                MESSAGE_LENGTH
+            };
+            let place = address.wrapping_add(offset) as *const _;
             bpf_probe_read_user((&raw mut length).cast(), 4, place);
             (*self.part).values[RESULT_VALUE] = u64::from(length);
             (*self.writer.header()).result = i64::from(length);

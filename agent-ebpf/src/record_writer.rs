@@ -185,13 +185,6 @@ impl RecordWriter {
         }
     }
 
-    /// Whether the call that was noted is of a 32-bit ABI.
-    #[inline(always)]
-    pub(crate) fn is_32_bit(self) -> bool {
-        // SAFETY: `self` came from `begin`.
-        unsafe { (*self.0).foreign_flag == u64::from(agent_ebpf::VIA_32_BIT) }
-    }
-
     /// Says in the header that the record is of the call that was noted.
     #[inline(always)]
     pub(crate) fn mark_foreign(self) {

@@ -4,6 +4,8 @@
 #![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs;
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -72,7 +74,7 @@ fn calls_by_int_80() {
 #[test]
 fn connections_by_int_80() {
     let watch = watch();
-    let server = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
     let address = server.local_addr().expect("it is bound");
     for way in ["connect", "socketcall"] {
         assert_eq!(make(way, &address.to_string()), 0);
@@ -85,6 +87,79 @@ fn connections_by_int_80() {
                 ("evt.via", "32-bit"),
             ],
         );
+    }
+}
+
+/// Vectors and messages are laid out with 32-bit pointers.
+#[test]
+fn data_of_vectors_by_int_80() {
+    let watch = Watch::start(
+        "proc.name = call_32_bit and evt.via = 32-bit and evt.failed in (true, false) and \
+         evt.type in (writev, sendmsg, sendmmsg, recvmsg)",
+        &[
+            "evt.rawres",
+            "evt.buffer",
+            "evt.arg.size",
+            "fd.rport",
+            "fd.rip",
+        ],
+    );
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    let port = |socket: &UdpSocket| socket.local_addr().expect("it is bound").port();
+    // The words of a `struct sockaddr_in`: family and port, the address 127.0.0.1, nothing.
+    let destination = 2 + (u32::from(port(&server).to_be()) << 16);
+    let vectors = "&@hello:5:@world:5/2/0/0/0";
+    let server_port = port(&server).to_string();
+    server
+        .send_to(b"to you", client.local_addr().expect("it is bound"))
+        .expect("it is sent");
+    for (number, arguments, event, many) in [
+        (
+            146,
+            "77,*@hello/5/@world/5,2".to_owned(),
+            "writev",
+            vec![vec![("evt.buffer", "helloworld"), ("evt.rawres", "-9")]],
+        ),
+        (
+            370,
+            format!("0,*&{destination}:16777343:0:0/16/{vectors},0"),
+            "sendmsg",
+            vec![vec![
+                ("evt.buffer", "helloworld"),
+                ("evt.rawres", "10"),
+                ("fd.rport", &server_port),
+            ]],
+        ),
+        (
+            345,
+            format!(
+                "0,*&{destination}:16777343:0:0/16/{vectors}/0/&{destination}:16777343:0:0/16/&@again:4/1/0/0/0/0,2,0"
+            ),
+            "sendmmsg",
+            vec![
+                vec![("evt.buffer", "helloworld"), ("evt.rawres", "10")],
+                vec![("evt.buffer", "agai"), ("evt.rawres", "4")],
+            ],
+        ),
+        (
+            372,
+            "0,*0/0/&@12:2:@345678:6/2/0/0/0,0".to_owned(),
+            "recvmsg",
+            vec![vec![("evt.buffer", "to you"), ("evt.rawres", "6")]],
+        ),
+    ] {
+        let socket = client.try_clone().expect("a descriptor is free");
+        let output = Command::new(trigger("call_32_bit"))
+            .args([number.to_string(), arguments])
+            .stdin(OwnedFd::from(socket))
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        let mut seen = watch.seen();
+        for expected in many {
+            seen.take(event, &expected);
+        }
     }
 }
 

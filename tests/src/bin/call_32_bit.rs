@@ -1,6 +1,7 @@
 //! Makes system calls as 32-bit programs do, by `int 0x80`: `open PATH`, `unlink PATH`, `execve PATH`, and `connect` or
 //! `socketcall` with an IPv4 ADDRESS:PORT; or any by `NUMBER ARGUMENTS`, six numbers apart by commas, of which
-//! `*NUMBER/NUMBER...` stands for the address of these words and `@PATH` for that of a path. Prints the result.
+//! `*NUMBER/NUMBER...` stands for the address of these words, of which `&NUMBER:NUMBER...` is the address of others, and
+//! `@PATH` for that of a path. Prints the result.
 
 #![expect(
     clippy::expect_used,
@@ -71,9 +72,11 @@ fn argument(text: &str) -> u32 {
     if let Some(path) = text.strip_prefix('@') {
         return low(format!("{path}\0").as_bytes());
     }
-    if let Some(words) = text.strip_prefix('*') {
+    let words = text.strip_prefix('*').map(|words| (words, '/'));
+    let others = text.strip_prefix('&').map(|words| (words, ':'));
+    if let Some((words, separator)) = words.or(others) {
         let words: Vec<u8> = words
-            .split('/')
+            .split(separator)
             .flat_map(|word| argument(word).to_ne_bytes())
             .collect();
         return low(&words);
