@@ -57,11 +57,17 @@ impl Containerd {
             let image = image.to_string_lossy();
             runtime.ctr(namespace, &["images", "import", &image]);
         }
+        runtime.wait_for_images();
+        runtime
+    }
+
+    /// Waits until pods can have their images: the part that serves pods answers later than the daemon itself, with
+    /// "server is not initialized yet" until then.
+    fn wait_for_images(&self) {
         for image in [IMAGE, PAUSE_IMAGE] {
-            crate::eventually(|| runtime.cri.has_image(image).then_some(()))
+            crate::eventually(|| self.cri.has_image(image).then_some(()))
                 .expect("pods can have the image");
         }
-        runtime
     }
 
     /// Where it listens.
@@ -101,8 +107,9 @@ impl Containerd {
         Pod::start(&self.cri, plan)
     }
 
-    /// A pod that was left.
+    /// A pod that was left, of a daemon that was started again.
     pub fn rejoin(&self, plan: PodPlan<'_>, id: String) -> Pod<'_> {
+        self.wait_for_images();
         Pod::running(&self.cri, plan, id)
     }
 }
