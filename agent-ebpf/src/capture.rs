@@ -162,7 +162,7 @@ pub const FOREIGN_IPCS: u32 = 1120;
 pub const FOREIGN_CALLS: u32 = 1152;
 
 /// The programs for foreign calls, in the order of their numbers in [`ForeignCall::program`].
-pub const FOREIGN_PROGRAMS: [&str; 7] = [
+pub const FOREIGN_PROGRAMS: [&str; 10] = [
     "foreign_open",
     "foreign_connect",
     "foreign_execve",
@@ -170,6 +170,9 @@ pub const FOREIGN_PROGRAMS: [&str; 7] = [
     "foreign_plain",
     "foreign_path",
     "foreign_descriptor",
+    "foreign_chdir",
+    "foreign_chdir_plain",
+    "foreign_chdir_descriptor",
 ];
 
 /// The programs that make the records of operations of `io_uring` where tracepoints tell of them: they follow those of

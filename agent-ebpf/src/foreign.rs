@@ -1,5 +1,5 @@
-//! System calls by other ABIs than that of 64-bit programs: i386 (32-bit programs, and `int 0x80` from any
-//! program) and x32.
+//! The exit of all system calls; and the calls by other ABIs than that of 64-bit programs: i386 (32-bit programs, and
+//! `int 0x80` from any program) and x32. Those of 64-bit programs are in [`crate::native`].
 //!
 //! The tracepoint of a system call's exit is not reached by them (`ARCH_TRACE_IGNORE_COMPAT_SYSCALLS` of
 //! arch/x86/include/asm/ftrace.h), the one of all exits is. It costs every system call something, so the
@@ -19,8 +19,10 @@ use crate::call;
 use crate::connect::connected;
 use crate::exec::failed;
 use crate::kernel::{Abi, Registers, current_task, offset, user_registers};
+use crate::native::NATIVE;
 use crate::open::opened;
 use crate::record_writer::RecordWriter;
+use crate::working_directory::changed;
 
 /// What each call stands for, by its number in its ABI; see [`FOREIGN_X32`].
 #[map]
@@ -45,6 +47,9 @@ pub(crate) fn sys_exit(context: RawTracePointContext) -> u32 {
     let registers = user_registers(task);
     let own_number = registers.u32(offset!(regs_syscall));
     if !is_32_bit && (own_number & X32_BIT == 0 || own_number == u32::MAX) {
+        // Where there is no such program, nothing happens: no rule wants the call, or it has a tracepoint.
+        // SAFETY: all programs of the table take the context of this tracepoint.
+        unsafe { NATIVE.tail_call(&context, own_number) };
         return 0;
     }
     let Some(writer) = RecordWriter::resume() else {
@@ -213,6 +218,30 @@ pub(crate) fn foreign_path(_context: RawTracePointContext) -> u32 {
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub(crate) fn foreign_descriptor(_context: RawTracePointContext) -> u32 {
     noted().map_or(0, |(number, result)| {
+        call::with_descriptor(number, result, Abi::Foreign)
+    })
+}
+
+/// A change of the working directory that is no event to any rule.
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_chdir(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(_, result)| changed(result))
+}
+
+/// One that is an event too, without path and descriptor.
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_chdir_plain(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| {
+        changed(result);
+        call::plain(number, result, Abi::Foreign)
+    })
+}
+
+/// The same by a descriptor.
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_chdir_descriptor(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| {
+        changed(result);
         call::with_descriptor(number, result, Abi::Foreign)
     })
 }

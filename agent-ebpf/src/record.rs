@@ -518,6 +518,8 @@ pub mod names {
     pub const FOREIGN: &str = "FOREIGN";
     /// The programs of [`crate::FOREIGN_PROGRAMS`].
     pub const PROGRAMS: &str = "PROGRAMS";
+    /// The programs for calls of 64-bit programs, by number of the call.
+    pub const NATIVE: &str = "NATIVE";
     /// The program at the exit of every system call.
     pub const SYS_EXIT: &str = "sys_exit";
 }

@@ -15,7 +15,13 @@ use crate::task::{is_agent, write_header};
 /// chdir, fchdir, and setns and `pivot_root`, which can move the directory along with the root.
 #[tracepoint(category = "syscalls", name = "sys_exit_chdir")]
 pub(crate) fn sys_exit_chdir(context: TracePointContext) -> u32 {
-    if syscall_result(&context, SYSCALL_RESULT) != 0 || is_agent() {
+    changed(syscall_result(&context, SYSCALL_RESULT))
+}
+
+/// The exit of one of these calls, by whatever ABI: none of their arguments matters.
+#[inline(always)]
+pub(crate) fn changed(result: i64) -> u32 {
+    if result != 0 || is_agent() {
         return 0;
     }
     let Some(writer) = RecordWriter::begin() else {

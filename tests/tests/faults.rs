@@ -143,19 +143,33 @@ fn exec_rules_attach_to_no_system_call_and_opens_only_to_theirs() {
     assert_eq!(agent.attached().len(), 4);
     drop(agent);
     let opens = "- rule: O\n  desc: d\n  condition: evt.type in (open, openat) and fd.name = /x\n  output: o\n  priority: INFO\n";
-    let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{opens}")).start();
-    let calls: Vec<String> = agent
-        .attached()
-        .into_iter()
-        .filter(|name| name.contains("syscalls/"))
-        .collect();
-    assert_eq!(
-        calls,
-        [
-            "tracepoint syscalls/sys_exit_open",
-            "tracepoint syscalls/sys_exit_openat"
-        ]
-    );
+    for (other_abis, expected) in [
+        (
+            "never",
+            &[
+                "tracepoint syscalls/sys_exit_open",
+                "tracepoint syscalls/sys_exit_openat",
+            ][..],
+        ),
+        (
+            "always",
+            &[
+                "raw_tracepoint sys_exit: open",
+                "raw_tracepoint sys_exit: openat",
+                "raw_tracepoint sys_exit",
+            ],
+        ),
+    ] {
+        let agent = AgentBuilder::rules(&format!("{MARKER_RULE}{opens}"))
+            .option(&format!("sensor.other_abis={other_abis}"))
+            .start();
+        let calls: Vec<String> = agent
+            .attached()
+            .into_iter()
+            .filter(|name| name.contains("sys_exit"))
+            .collect();
+        assert_eq!(calls, expected);
+    }
 }
 
 #[test]

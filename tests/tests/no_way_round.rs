@@ -338,6 +338,25 @@ fn a_32_bit_program() {
     );
 }
 
+/// A change of the directory by `int 0x80` is known at once: the event of the change itself shows the new one.
+#[test]
+fn the_directory_changed_by_int_80() {
+    let folder = tempfile::tempdir().expect("a temp dir");
+    let path = folder.path().to_str().expect("UTF-8");
+    for condition in [
+        "evt.type = chdir and proc.name = call_32_bit",
+        "evt.type in (chdir, procexit) and proc.name = call_32_bit",
+    ] {
+        let watch = Watch::start(condition, &["proc.cwd", "evt.via"]);
+        let chdir = ["12".to_owned(), format!("@{path},0,0,0,0,0")];
+        let status = Command::new(trigger("call_32_bit")).args(chdir).status();
+        assert!(status.expect("it runs").success());
+        let directory = format!("{path}/");
+        let mut seen = watch.seen();
+        seen.take("chdir", &[("proc.cwd", &directory), ("evt.via", "32-bit")]);
+    }
+}
+
 #[test]
 fn the_switch() {
     let folder = tempfile::tempdir().expect("a temp dir");

@@ -193,7 +193,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ),
     (
         "sensor.other_abis",
-        "See system calls by the 32-bit and x32 ABIs too, at some 120 ns for each call of the machine; auto: if the kernel runs 32-bit calls",
+        "See system calls by the 32-bit and x32 ABIs too, at some 130 ns for each call of the machine instead of some 90; auto: if the kernel runs 32-bit calls",
     ),
     (
         "sensor.io_uring",

@@ -133,7 +133,7 @@ pub struct Sensor {
     /// `second_view`: where the kernel's path of a file differs from the path as passed, match
     /// rules against both. Default true.
     pub second_view: bool,
-    /// `other_abis`: see calls by the 32-bit and x32 ABIs too: some 120 ns more for each system call of the machine,
+    /// `other_abis`: see calls by the 32-bit and x32 ABIs too: some 130 ns for each system call of the machine instead of some 90,
     /// as long as rules ask for system calls. Default `auto`: if the kernel runs 32-bit calls.
     pub other_abis: OtherAbis,
     /// `io_uring`: see what is done through `io_uring` too, by programs at the kernel's functions for it. Default true.

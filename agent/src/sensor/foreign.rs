@@ -11,6 +11,7 @@ use aya::Ebpf;
 use aya::maps::Array;
 
 use super::called::CalledPrograms;
+use super::probe::directory_calls;
 use super::{SensorError, Wanted};
 use crate::event::EventType;
 use crate::event::table::SeenBy;
@@ -86,7 +87,7 @@ unsafe impl aya::Pod for ForeignBytes {}
 /// Every foreign call that is wanted, with its place in the table.
 fn calls(wanted: &Wanted) -> Vec<(u32, ForeignCall)> {
     let call = |number: u32, arguments: Arguments| {
-        let program = program_of(wanted, EventType::from_syscall(number)?)?;
+        let program = program_of(wanted, number)?;
         let index = FOREIGN_PROGRAMS.iter().position(|name| *name == program)?;
         let (flags, sources) = match arguments {
             Arguments::Same => (0, [0; 6]),
@@ -141,9 +142,22 @@ fn calls(wanted: &Wanted) -> Vec<(u32, ForeignCall)> {
     calls
 }
 
+/// The program that records a call when it comes by another ABI; `None` if it is not wanted.
+fn program_of(wanted: &Wanted, number: u32) -> Option<&'static str> {
+    let event = EventType::from_syscall(number).and_then(|event| event_program(wanted, event));
+    if wanted.working_directory && directory_calls().any(|call| call == number) {
+        return Some(match event {
+            Some("foreign_plain") => "foreign_chdir_plain",
+            Some("foreign_descriptor") => "foreign_chdir_descriptor",
+            _ => "foreign_chdir",
+        });
+    }
+    event
+}
+
 /// The program that records an event when it comes by another ABI; `None` if it is not wanted, or not
 /// seen at a system call's exit.
-fn program_of(wanted: &Wanted, event: EventType) -> Option<&'static str> {
+fn event_program(wanted: &Wanted, event: EventType) -> Option<&'static str> {
     let name = match event {
         EventType::EXECVE if wanted.failures.contains(event) => "foreign_execve",
         EventType::EXECVEAT if wanted.failures.contains(event) => "foreign_execveat",

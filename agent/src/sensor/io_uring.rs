@@ -131,7 +131,7 @@ impl Function {
     fn of(probe: &Probe) -> Option<&'static Self> {
         let name = match probe.hook {
             Hook::FunctionEntry(name) | Hook::FunctionExit(name) => name,
-            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => return None,
+            Hook::RawTracepoint(_) | Hook::SyscallExit(_) | Hook::CalledExit(_) => return None,
         };
         FUNCTIONS.iter().find(|function| function.name == name)
     }
@@ -349,7 +349,7 @@ pub(super) fn load(
                 program.load(name, &types)?;
                 super::tell_cost(probe.program, program.info());
             }
-            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => {}
+            Hook::RawTracepoint(_) | Hook::SyscallExit(_) | Hook::CalledExit(_) => {}
         }
         Ok(())
     });
@@ -415,7 +415,7 @@ pub(super) fn attach(programs: &mut Ebpf, probes: &[Probe]) -> Result<(), Sensor
                 let program: &mut FExit = program.try_into()?;
                 program.attach()?;
             }
-            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => {}
+            Hook::RawTracepoint(_) | Hook::SyscallExit(_) | Hook::CalledExit(_) => {}
         }
         Ok(())
     })

@@ -8,6 +8,7 @@ mod foreign;
 mod io_uring;
 mod kernel;
 mod merge;
+mod native;
 mod own_process;
 mod privilege;
 mod probe;
@@ -27,7 +28,7 @@ use aya::maps::{Array, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, RawTracePoint, TracePoint};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use thiserror::Error;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 pub use btf::{Btf, BtfError};
 pub use foreign::runs_other_abis;
@@ -40,9 +41,11 @@ use skipped::Attached;
 pub use tracefs::TracefsError;
 
 use called::CalledPrograms;
+use native::NativePrograms;
 
 use crate::event::Pid;
 use crate::heap;
+use probe::AT_EVERY_EXIT;
 
 /// The programs, built for the BPF target by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/peregrine-ebpf"));
@@ -145,6 +148,7 @@ pub struct Sensor {
     /// Holds the links: programs are detached when it is dropped.
     _programs: Ebpf,
     _called: CalledPrograms,
+    _native: NativePrograms,
     /// What was attached.
     attached: Vec<Probe>,
     drops: DropCounters,
@@ -207,14 +211,38 @@ impl Sensor {
     pub fn start(options: &Options) -> Result<(Self, Reader), SensorError> {
         privilege::check()?;
         let kernel = Kernel::detect()?;
-        let mut settings = settings(&kernel, options)?;
         let mut probes = options.wanted.probes();
+        if let Some(by_one_program) = native::by_one_program(&probes) {
+            match Self::start_with(&kernel, options, by_one_program.clone()) {
+                Err(error) if native::is_of_them(&error) => {
+                    warn!(
+                        %error,
+                        "no program can be attached to the exit of all system calls: each call that rules ask for gets its own tracepoint, and calls of 32-bit programs are not seen"
+                    );
+                    probes.retain(|probe| *probe != AT_EVERY_EXIT);
+                }
+                outcome => {
+                    tracefs::tell_missing(&by_one_program);
+                    return outcome;
+                }
+            }
+        }
         tracefs::retain_existing(&mut probes)?;
+        Self::start_with(&kernel, options, probes)
+    }
+
+    /// Loads and attaches these programs, in the ways that the kernel has.
+    fn start_with(
+        kernel: &Kernel,
+        options: &Options,
+        mut probes: Vec<Probe>,
+    ) -> Result<(Self, Reader), SensorError> {
+        let mut settings = settings(kernel, options)?;
         let has_loop = kernel.has_loop && !options.oldest_ways;
         let object = if has_loop { OBJECT } else { BOUNDED_OBJECT };
-        io_uring::retain_possible(&kernel, has_loop, &mut probes);
+        io_uring::retain_possible(kernel, has_loop, &mut probes);
         [settings.operations_low, settings.operations_high] = io_uring::operations(&probes);
-        match Self::load(&kernel, object, settings, options, probes.clone()) {
+        match Self::load(kernel, object, settings, options, probes.clone()) {
             // Kernels differ in which pointers they let a program follow. What the helper reads
             // is the same, only slower.
             Err(SensorError::Refused { program, source }) if settings.direct_loads == 1 => {
@@ -223,9 +251,9 @@ impl Sensor {
                     "the kernel refuses direct loads; reading through a helper instead"
                 );
                 debug!(%source, "refused");
-                io_uring::retain_possible(&kernel, false, &mut probes);
+                io_uring::retain_possible(kernel, false, &mut probes);
                 Self::load(
-                    &kernel,
+                    kernel,
                     BOUNDED_OBJECT,
                     Settings {
                         direct_loads: 0,
@@ -305,9 +333,10 @@ impl Sensor {
                         tell_cost(probe.program, program.info());
                     }
                 }
-                Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
+                Hook::CalledExit(_) | Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
             }
         }
+        let native = NativePrograms::load(&mut programs, &probes)?;
         let mut called = CalledPrograms::take(&mut programs)?;
         io_uring::load(&mut programs, &mut called, kernel, &mut probes)?;
         // It described the kernel's functions to the loader.
@@ -315,7 +344,7 @@ impl Sensor {
         let reader = Reader::new(&mut programs, options)?;
         set_captures(&mut programs, &options.wanted)?;
         let has_foreign = probes.iter().any(|probe| probe.program == names::SYS_EXIT);
-        if has_foreign {
+        if has_foreign && options.wanted.other_abis {
             foreign::set(&mut programs, &mut called, &options.wanted)?;
         }
         // The process events come first, so that nothing done by an unknown process is seen.
@@ -332,13 +361,13 @@ impl Sensor {
                     let program: &mut RawTracePoint = program.try_into().map_err(failed)?;
                     program.attach(name).map_err(failed)?;
                 }
-                Hook::SyscallExit(name) => {
+                Hook::SyscallExit(call) => {
                     let program: &mut TracePoint = program.try_into().map_err(failed)?;
                     program
-                        .attach("syscalls", &format!("sys_exit_{name}"))
+                        .attach("syscalls", &format!("sys_exit_{}", call.name))
                         .map_err(failed)?;
                 }
-                Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
+                Hook::CalledExit(_) | Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
             }
         }
         io_uring::attach(&mut programs, &probes)?;
@@ -356,6 +385,7 @@ impl Sensor {
             Self {
                 _programs: programs,
                 _called: called,
+                _native: native,
                 attached: probes,
                 drops: DropCounters(Arc::new((drops, attached))),
             },

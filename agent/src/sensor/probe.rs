@@ -24,18 +24,32 @@ pub enum Hook {
     RawTracepoint(&'static str),
     /// The exit of one system call: costs every system call of the machine some 70 ns, and this
     /// one what its program does.
-    SyscallExit(&'static str),
+    SyscallExit(SystemCall),
+    /// The same by way of the program at the exit of all system calls, which calls this one.
+    CalledExit(SystemCall),
     /// The entry of a function of the kernel.
     FunctionEntry(&'static str),
     /// The exit of a function of the kernel.
     FunctionExit(&'static str),
 }
 
+/// A system call at whose exit a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemCall {
+    /// Its name in the kernel's `sys_exit_*` tracepoints.
+    pub name: &'static str,
+    /// Its number in the ABI of 64-bit programs.
+    pub number: u32,
+}
+
 impl fmt::Display for Probe {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.hook {
             Hook::RawTracepoint(name) => write!(formatter, "raw_tracepoint {name}"),
-            Hook::SyscallExit(name) => write!(formatter, "tracepoint syscalls/sys_exit_{name}"),
+            Hook::SyscallExit(call) => {
+                write!(formatter, "tracepoint syscalls/sys_exit_{}", call.name)
+            }
+            Hook::CalledExit(call) => write!(formatter, "raw_tracepoint sys_exit: {}", call.name),
             Hook::FunctionEntry(name) => write!(formatter, "fentry {name}"),
             Hook::FunctionExit(name) => write!(formatter, "fexit {name}"),
         }
@@ -49,11 +63,37 @@ const fn raw(name: &'static str) -> Probe {
     }
 }
 
-const fn exit(program: &'static str, call: &'static str) -> Probe {
+const fn exit(program: &'static str, name: &'static str, number: u32) -> Probe {
     Probe {
         program,
-        hook: Hook::SyscallExit(call),
+        hook: Hook::SyscallExit(SystemCall { name, number }),
     }
+}
+
+/// The same by the constant of `libc`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of system calls are small"
+)]
+const fn exit_of(program: &'static str, name: &'static str, number: libc::c_long) -> Probe {
+    exit(program, name, number as u32)
+}
+
+/// The calls that change the working directory; setns and `pivot_root` can move it along with the root.
+const DIRECTORY_CALLS: [Probe; 4] = [
+    exit_of("sys_exit_chdir", "chdir", libc::SYS_chdir),
+    exit_of("sys_exit_chdir", "fchdir", libc::SYS_fchdir),
+    exit_of("sys_exit_chdir", "setns", libc::SYS_setns),
+    exit_of("sys_exit_chdir", "pivot_root", libc::SYS_pivot_root),
+];
+
+/// The numbers of the calls that change the working directory.
+pub(super) fn directory_calls() -> impl Iterator<Item = u32> {
+    DIRECTORY_CALLS.iter().filter_map(|probe| match probe.hook {
+        Hook::SyscallExit(call) => Some(call.number),
+        _ => None,
+    })
 }
 
 /// What keeps the process table right, and costs no system call anything.
@@ -63,6 +103,9 @@ const STATE: [Probe; 4] = [
     raw("sched_process_exit"),
     raw("cgroup_mkdir"),
 ];
+
+/// What sees the exit of every system call.
+pub(super) const AT_EVERY_EXIT: Probe = raw(agent_ebpf::names::SYS_EXIT);
 
 /// Whether a program keeps the process table right.
 pub(super) fn keeps_processes(program: &str) -> bool {
@@ -105,23 +148,36 @@ impl Wanted {
                 probes.push(probe);
             }
         };
-        add(EventType::OPEN, exit("sys_exit_open", "open"));
-        add(EventType::OPENAT, exit("sys_exit_open", "openat"));
-        add(EventType::OPENAT2, exit("sys_exit_open", "openat2"));
-        add(EventType::CREAT, exit("sys_exit_open", "creat"));
+        add(
+            EventType::OPEN,
+            exit_of("sys_exit_open", "open", libc::SYS_open),
+        );
+        add(
+            EventType::OPENAT,
+            exit_of("sys_exit_open", "openat", libc::SYS_openat),
+        );
+        add(
+            EventType::OPENAT2,
+            exit_of("sys_exit_open", "openat2", libc::SYS_openat2),
+        );
+        add(
+            EventType::CREAT,
+            exit_of("sys_exit_open", "creat", libc::SYS_creat),
+        );
         add(EventType::CONNECT, raw("inet_sock_set_state"));
-        add(EventType::CONNECT, exit("sys_exit_connect", "connect"));
+        add(
+            EventType::CONNECT,
+            exit_of("sys_exit_connect", "connect", libc::SYS_connect),
+        );
         // A successful exec comes from the scheduler; its exit is for failures alone.
         if self.failures.contains(EventType::EXECVE) {
-            probes.push(exit("sys_exit_execve", "execve"));
+            probes.push(exit_of("sys_exit_execve", "execve", libc::SYS_execve));
         }
         if self.failures.contains(EventType::EXECVEAT) {
-            probes.push(exit("sys_exit_execveat", "execveat"));
+            probes.push(exit_of("sys_exit_execveat", "execveat", libc::SYS_execveat));
         }
         if self.working_directory {
-            for call in ["chdir", "fchdir", "setns", "pivot_root"] {
-                probes.push(exit("sys_exit_chdir", call));
-            }
+            probes.extend(DIRECTORY_CALLS);
         }
         for event in self.events.iter() {
             if let Some(EventDefinition {
@@ -133,14 +189,17 @@ impl Wanted {
             }
         }
         for (_, definition) in self.captured() {
-            probes.push(exit(definition.program().name(), definition.tracepoint));
+            if let Some(number) = definition.syscall {
+                let program = definition.program().name();
+                probes.push(exit(program, definition.tracepoint, number));
+            }
         }
         if self.other_abis
             && probes
                 .iter()
                 .any(|probe| matches!(probe.hook, Hook::SyscallExit(_)))
         {
-            probes.push(raw(agent_ebpf::names::SYS_EXIT));
+            probes.push(AT_EVERY_EXIT);
         }
         if self.io_uring {
             probes.extend(io_uring::probes(|event| self.events.contains(event)));
@@ -212,7 +271,10 @@ mod tests {
     #[test]
     fn failures_of_exec_attach_to_its_exit() {
         let probes = wanted(&[EventType::EXECVE], &[EventType::EXECVE]).probes();
-        assert_eq!(probes.last(), Some(&exit("sys_exit_execve", "execve")));
+        assert_eq!(
+            probes.last(),
+            Some(&exit_of("sys_exit_execve", "execve", libc::SYS_execve))
+        );
     }
 
     #[test]

@@ -62,6 +62,23 @@ pub(super) fn retain_existing(probes: &mut Vec<Probe>) -> Result<(), TracefsErro
     Ok(())
 }
 
+/// Says of which calls the kernel has no tracepoints where they are seen by one program at the exit of all, which may see
+/// them all the same.
+pub(super) fn tell_missing(probes: &[Probe]) {
+    let missing = SystemCalls::find_or_mount().and_then(|calls| calls.missing(probes));
+    match missing {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => warn!(
+            calls = missing.join(" "),
+            "this kernel has no tracepoints of these system calls: if it is older than they are or was built without them, rules on them cannot match; otherwise they are seen at the exit of all calls"
+        ),
+        Err(error) => info!(
+            %error,
+            "it cannot be told which system calls this kernel lacks: all are seen at the exit of all calls"
+        ),
+    }
+}
+
 /// The folder with the tracepoints of system calls.
 struct SystemCalls(PathBuf);
 
@@ -102,24 +119,32 @@ impl SystemCalls {
 
     /// Removes what the kernel does not have and returns the calls.
     fn remove_missing(&self, probes: &mut Vec<Probe>) -> Result<Vec<&'static str>, TracefsError> {
-        let mut missing = Vec::new();
-        for probe in probes.iter() {
-            let Hook::SyscallExit(call) = probe.hook else {
-                continue;
-            };
-            let path = self.0.join(format!("sys_exit_{call}"));
-            if exists(&path)? {
-                continue;
-            }
-            if IN_EVERY_KERNEL.contains(&call) {
-                return Err(TracefsError::Missing(path));
-            }
-            missing.push(call);
+        let missing = self.missing(probes)?;
+        if let Some(call) = missing.iter().find(|call| IN_EVERY_KERNEL.contains(call)) {
+            return Err(TracefsError::Missing(self.exit_of(call)));
         }
         probes.retain(
-            |probe| !matches!(probe.hook, Hook::SyscallExit(call) if missing.contains(&call)),
+            |probe| !matches!(probe.hook, Hook::SyscallExit(call) if missing.contains(&call.name)),
         );
         Ok(missing)
+    }
+
+    /// The calls of which the kernel has no tracepoint.
+    fn missing(&self, probes: &[Probe]) -> Result<Vec<&'static str>, TracefsError> {
+        let mut missing = Vec::new();
+        for probe in probes {
+            if let Hook::SyscallExit(call) | Hook::CalledExit(call) = probe.hook
+                && !exists(&self.exit_of(call.name))?
+            {
+                missing.push(call.name);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Where the tracepoint of a call's exit is.
+    fn exit_of(&self, call: &str) -> PathBuf {
+        self.0.join(format!("sys_exit_{call}"))
     }
 }
 
@@ -133,12 +158,16 @@ fn exists(path: &Path) -> Result<bool, TracefsError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::probe::SystemCall;
     use super::*;
 
     fn exit(call: &'static str) -> Probe {
         Probe {
             program: "sys_exit_plain",
-            hook: Hook::SyscallExit(call),
+            hook: Hook::SyscallExit(SystemCall {
+                name: call,
+                number: 0,
+            }),
         }
     }
 
