@@ -6,8 +6,8 @@
 
 use agent_ebpf::{
     BUFFER_MESSAGE, BUFFER_MESSAGES, BUFFER_NONE, BUFFER_PLAIN, CallPart, Capture, DROP_MESSAGES,
-    MAX_DATA, MAX_MESSAGES, PathCapture, RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SYSCALLS,
-    SectionTag, TRUNCATED, UNREADABLE,
+    HOOK_NONE, MAX_DATA, MAX_MESSAGES, PathCapture, RECORD_FAILURE, RECORD_SUCCESS, RecordKind,
+    SYSCALLS, SectionTag, TRUNCATED, UNREADABLE,
 };
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::{map, tracepoint};
@@ -20,6 +20,9 @@ use crate::open::{AT_FDCWD, SYSCALL_NUMBER, SYSCALL_RESULT, syscall_result};
 use crate::output::count_drop;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
+use crate::security_hook::{
+    destination_section, forget_destination, forget_used_paths, used_path_sections,
+};
 use crate::task::{is_agent, write_header};
 
 /// What to take down, by number of the call.
@@ -69,12 +72,18 @@ pub(crate) fn plain(number: u32, result: i64, abi: Abi) -> u32 {
 #[inline(always)]
 pub(crate) fn with_paths(number: u32, result: i64, abi: Abi) -> u32 {
     let Some(call) = Call::begin(result, number, abi) else {
+        if is_hooked(number) {
+            forget_used_paths();
+        }
         return 0;
     };
     call.path(call.capture.paths[0], SectionTag::Path, SectionTag::Base);
     let second = call.capture.paths[1];
     if second.argument != 0 {
         call.path(second, SectionTag::SecondPath, SectionTag::SecondBase);
+    }
+    if call.capture.hook != HOOK_NONE {
+        used_path_sections(call.writer, call.capture.hook, result >= 0);
     }
     call.submit();
     0
@@ -85,6 +94,14 @@ pub(crate) fn with_paths(number: u32, result: i64, abi: Abi) -> u32 {
 pub(crate) fn sys_exit_descriptor(context: TracePointContext) -> u32 {
     let (number, result) = number_and_result(&context);
     with_descriptor(number, result, Abi::Native)
+}
+
+/// Whether a security hook may have told something of the call.
+#[inline(always)]
+fn is_hooked(number: u32) -> bool {
+    CAPTURES
+        .get(number)
+        .is_some_and(|capture| capture.hook != HOOK_NONE)
 }
 
 /// What the tracepoint of a system call's exit tells.
@@ -136,11 +153,15 @@ pub(crate) extern "C" fn record_foreign_message(result: u64, number: u64, messag
 #[inline(always)]
 fn message_of(result: u64, number: u64, message: u64, abi: Abi) -> u64 {
     let Some(call) = Call::begin(result.cast_signed(), number as u32, abi) else {
+        if is_hooked(number as u32) {
+            forget_destination();
+        }
         return 0;
     };
     let capture = call.capture;
-    call.buffer(message);
-    if capture.address != 0 {
+    let is_told = capture.hook != HOOK_NONE && destination_section(call.writer);
+    call.buffer(message, is_told);
+    if capture.address != 0 && !is_told {
         let mut length = call.value(capture.address_length);
         // Of a receiving call it is the address of the length.
         if capture.is_read == 1 {
@@ -299,9 +320,9 @@ impl Call {
         self.writer.end_section(SectionTag::Address, flags);
     }
 
-    /// The start of the data that is moved.
+    /// The start of the data that is moved, and the address that a message names.
     #[inline(always)]
-    fn buffer(self, message: u64) {
+    fn buffer(self, message: u64, is_address_known: bool) {
         let capture = self.capture;
         if capture.buffer_kind == BUFFER_NONE {
             return;
@@ -329,7 +350,9 @@ impl Call {
                 self.set_message_length(address);
             }
             let header = self.message_header(address);
-            self.address(header[0], header[1] & 0xffff_ffff);
+            if !is_address_known {
+                self.address(header[0], header[1] & 0xffff_ffff);
+            }
             (address, length) = (header[2], header[3]);
         }
         if length > MAX_VECTORS {

@@ -105,11 +105,40 @@ pub struct Capture {
     pub address: u8,
     /// The argument with its length.
     pub address_length: u8,
+    /// Which security hook of the kernel tells what the call used: one of `HOOK_*`.
+    pub hook: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
 }
 
 const _: () = assert!(size_of::<Capture>() == 24);
+
+/// [`Capture::hook`]: none, or it cannot be asked.
+pub const HOOK_NONE: u8 = 0;
+/// Something is removed.
+pub const HOOK_REMOVE: u8 = 1;
+/// A directory is made.
+pub const HOOK_MKDIR: u8 = 2;
+/// Something is renamed.
+pub const HOOK_RENAME: u8 = 3;
+/// A hard link is made.
+pub const HOOK_LINK: u8 = 4;
+/// A symbolic link is made.
+pub const HOOK_SYMLINK: u8 = 5;
+/// A file, device or pipe is made.
+pub const HOOK_MKNOD: u8 = 6;
+/// Permissions are changed.
+pub const HOOK_CHMOD: u8 = 7;
+/// The owner is changed.
+pub const HOOK_CHOWN: u8 = 8;
+/// The root directory is changed.
+pub const HOOK_CHROOT: u8 = 9;
+/// Something is mounted.
+pub const HOOK_MOUNT: u8 = 10;
+/// Something is unmounted.
+pub const HOOK_UMOUNT: u8 = 11;
+/// A message is sent.
+pub const HOOK_SENDMSG: u8 = 12;
 
 /// What a system call of another ABI stands for.
 #[repr(C)]

@@ -31,6 +31,7 @@ static SETTINGS: Settings = Settings {
     inode_size: 0,
     pid_numbers_flexible: 0,
     cpus: 0,
+    shared_buffers: 0,
     operations_low: 0,
     operations_high: 0,
     completion_is_entry: 0,

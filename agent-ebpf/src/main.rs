@@ -36,6 +36,8 @@ mod output;
 mod overlay;
 mod path;
 mod record_writer;
+mod security_hook;
+mod shared_buffer;
 mod task;
 mod working_directory;
 

@@ -237,6 +237,8 @@ offsets! {
     io_message_flags: "io_sr_msg" ["msg_flags"] IoUringNetwork;
     io_message_address: "io_sr_msg" ["addr"] Alternative;
     io_message_address_length: "io_sr_msg" ["addr_len"] Alternative;
+    message_name: "msghdr" ["msg_name"] Alternative;
+    message_name_length: "msghdr" ["msg_namelen"] Alternative;
     async_message_name: "io_async_msghdr" ["msg.msg_name"] IoUringNetwork;
     async_message_name_length: "io_async_msghdr" ["msg.msg_namelen"] IoUringNetwork;
     async_message_iterator: "io_async_msghdr" ["msg.msg_iter"] IoUringNetwork;
@@ -296,6 +298,8 @@ pub struct Settings {
     pub pid_numbers_flexible: u32,
     /// CPUs of the machine, which have the first scratch buffers.
     pub cpus: u32,
+    /// Buffers behind them, for programs that can be preempted.
+    pub shared_buffers: u32,
     /// The operations of `io_uring` that are recorded at their tracepoints, a bit each: those with numbers below 32.
     pub operations_low: u32,
     /// Those with numbers from 32 to 63.
@@ -315,7 +319,7 @@ pub struct Settings {
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 24] {
+    pub const fn to_array(self) -> [u32; 25] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -334,6 +338,7 @@ impl Settings {
             self.inode_size,
             self.pid_numbers_flexible,
             self.cpus,
+            self.shared_buffers,
             self.operations_low,
             self.operations_high,
             self.completion_is_entry,
@@ -345,7 +350,7 @@ impl Settings {
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 24 * 4);
+const _: () = assert!(size_of::<Settings>() == 25 * 4);
 
 /// More bytes of moved data are never recorded (a power of two).
 pub const MAX_DATA: u32 = 4096;

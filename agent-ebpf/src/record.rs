@@ -414,11 +414,15 @@ pub enum SectionTag {
     DescriptorPath = 23,
     /// The unix address of the descriptor's socket itself.
     OwnPath = 24,
+    /// The file, or the place for one, that the kernel found under the first path of a call, as components.
+    UsedPath = 26,
+    /// The same of the second path.
+    SecondUsedPath = 27,
 }
 
 impl SectionTag {
     /// Every tag.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Args,
         Self::Env,
         Self::ExePath,
@@ -443,6 +447,8 @@ impl SectionTag {
         Self::Descriptor,
         Self::DescriptorPath,
         Self::OwnPath,
+        Self::UsedPath,
+        Self::SecondUsedPath,
     ];
 
     /// The tag with this number.
@@ -478,11 +484,15 @@ pub const DROP_SCRATCH_BUSY: u32 = 16;
 pub const DROP_MESSAGES: u32 = 17;
 /// The names of an operation of `io_uring` were forgotten before it ended: too many at the same time.
 pub const DROP_OPERATIONS: u32 = 18;
+/// What the kernel used of a call was not noted, or it is not known any more.
+pub const DROP_USED: u32 = 19;
 /// Counters in the array.
-pub const DROP_COUNTERS: u32 = 19;
+pub const DROP_COUNTERS: u32 = 20;
 
-/// Buffers beside those of the CPUs, for the programs of `io_uring`.
-pub const SHARED_BUFFERS: u32 = 8;
+/// Buffers beside those of the CPUs, for programs at functions of the kernel: one a CPU, but at least as many.
+pub const MIN_SHARED_BUFFERS: u32 = 8;
+/// No more: as many as the table of those in use has places.
+pub const MAX_SHARED_BUFFERS: u32 = 1024;
 
 /// The reader sleeps, and the next record wakes it.
 pub const WAKE_FOR_ANY: u32 = 1;

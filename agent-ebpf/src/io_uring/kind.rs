@@ -2,7 +2,6 @@
 
 use agent_ebpf::DROP_OPERATIONS;
 
-use super::buffer::Buffer;
 use super::connect::record_connect;
 use super::names::{Names, record_call};
 use super::network::{note_on_socket, note_with_address};
@@ -10,6 +9,7 @@ use super::open::{note_open, record_open};
 use super::operation::{Ended, OPERATIONS, Operation, copy_name, descriptor, descriptor_of};
 use crate::kernel::{Untyped, offset, setting};
 use crate::output::count_drop;
+use crate::shared_buffer::Buffer;
 use crate::task::is_agent;
 
 /// Numbers of system calls of x86-64.

@@ -10,7 +10,6 @@
 //!
 //! What runs an operation is the thread that submitted it, or one that the kernel made in the same process.
 
-mod buffer;
 mod connect;
 mod functions;
 mod kind;

@@ -2,10 +2,10 @@
 
 use agent_ebpf::{CallPart, RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SectionTag};
 
-use super::buffer::Buffer;
 use super::operation::{Ended, process_name};
 use crate::call::{CAPTURES, RESULT_VALUE, path_base};
 use crate::kernel::current_task;
+use crate::shared_buffer::Buffer;
 use crate::task::write_header;
 
 /// Which arguments of a system call have a name.

@@ -13,7 +13,6 @@ use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::LruHashMap;
 
-use super::buffer::Buffer;
 use super::kind::{Kind, number};
 use super::operation::{OPERATIONS, Operation, UNKNOWN, descriptor_of, process_name};
 use crate::call::{
@@ -23,6 +22,7 @@ use crate::descriptor::{file_of, file_sections};
 use crate::kernel::{Untyped, current_task, offset, setting};
 use crate::output::count_drop;
 use crate::record_writer::RecordWriter;
+use crate::shared_buffer::Buffer;
 use crate::task::write_header;
 
 /// `MSG_CMSG_COMPAT`: pointers in the header of the message have 32 bits.
