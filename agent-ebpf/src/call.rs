@@ -83,7 +83,7 @@ pub(crate) fn with_paths(number: u32, result: i64, abi: Abi) -> u32 {
         call.path(second, SectionTag::SecondPath, SectionTag::SecondBase);
     }
     if call.capture.hook != HOOK_NONE {
-        used_path_sections(call.writer, call.capture.hook, result >= 0);
+        used_path_sections(call.writer, call.capture.hook);
     }
     call.submit();
     0

@@ -484,7 +484,7 @@ pub const DROP_SCRATCH_BUSY: u32 = 16;
 pub const DROP_MESSAGES: u32 = 17;
 /// The names of an operation of `io_uring` were forgotten before it ended: too many at the same time.
 pub const DROP_OPERATIONS: u32 = 18;
-/// What the kernel used of a call was not noted, or it is not known any more.
+/// What the kernel used of a call was not noted: too many threads were in such calls at the same time.
 pub const DROP_USED: u32 = 19;
 /// Counters in the array.
 pub const DROP_COUNTERS: u32 = 20;

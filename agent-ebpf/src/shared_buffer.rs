@@ -49,6 +49,7 @@ impl Buffer {
     }
 
     /// The one whose writer has this index, which was taken.
+    #[cfg(not(feature = "bounded"))]
     #[inline(always)]
     pub(crate) fn resume(index: u64) -> Option<Self> {
         Some(Self {

@@ -117,13 +117,9 @@ unsafe fn note_path<const INDEX: usize>(
 
 /// Sections with the paths that the current call's hook told, if it told any.
 #[inline(always)]
-pub(crate) fn used_path_sections(writer: RecordWriter, hook: u8, has_succeeded: bool) {
+pub(crate) fn used_path_sections(writer: RecordWriter, hook: u8) {
     let thread = thread();
     let Some(used) = USED_PATHS.get_ptr(thread) else {
-        // Each call that succeeds has come by its hook.
-        if has_succeeded {
-            count_drop(DROP_USED);
-        }
         return;
     };
     // SAFETY: the entry is in its map, and only this thread writes to it or removes it.

@@ -32,6 +32,9 @@ pub struct CallPath<'r> {
     pub path: Text<'r>,
     /// The directory that a relative path starts from.
     pub base: Option<KernelPath<'r>>,
+    /// What the kernel found under it: no symlink is left in it, and no other thread can have changed it. Absent where
+    /// the kernel does not tell.
+    pub used: Option<KernelPath<'r>>,
 }
 
 /// A socket address in a call's memory.

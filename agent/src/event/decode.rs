@@ -419,6 +419,12 @@ fn call<'r>(cursor: &mut Cursor<'r>) -> Result<Call<'r>, DecodeError> {
             Some(SectionTag::SecondBase) => {
                 call.paths[1].get_or_insert_default().base = Some(section.path());
             }
+            Some(SectionTag::UsedPath) => {
+                call.paths[0].get_or_insert_default().used = Some(section.path());
+            }
+            Some(SectionTag::SecondUsedPath) => {
+                call.paths[1].get_or_insert_default().used = Some(section.path());
+            }
             Some(SectionTag::FirstText) => call.texts[0] = section.readable(),
             Some(SectionTag::SecondText) => call.texts[1] = section.readable(),
             Some(SectionTag::ThirdText) => call.texts[2] = section.readable(),
@@ -736,6 +742,11 @@ mod tests {
                     DETACHED,
                     &KernelPath::components_of(&["x"]),
                 ),
+                (
+                    SectionTag::SecondUsedPath,
+                    0,
+                    &KernelPath::components_of(&["real", "srv"]),
+                ),
                 (SectionTag::FirstText, 0, b"one"),
                 (SectionTag::SecondText, TRUNCATED, b"two"),
                 (SectionTag::ThirdText, UNREADABLE, b""),
@@ -767,6 +778,8 @@ mod tests {
             (&b"b"[..], true)
         );
         assert!(second.base.unwrap().detached);
+        assert_eq!(second.used.unwrap().to_vec(), b"/srv/real");
+        assert!(first.used.is_none());
         let texts = call
             .texts
             .map(|text| text.map(|text| (text.bytes, text.truncated)));

@@ -296,5 +296,7 @@ fn absolute_path<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<
         _ => return None,
     };
     let path = super::call_path::path_of(context, definition.parameter(name)?)?;
-    Some(Value::Bytes(super::call_path::absolute(path).into()))
+    Some(Value::Bytes(
+        super::call_path::absolute(path, context.view).into(),
+    ))
 }

@@ -20,6 +20,7 @@ mod parameter;
 mod path_text;
 mod proc;
 pub mod registry;
+mod resolved;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -29,6 +30,7 @@ pub use container::{MetadataExtractor, metadata_extractor};
 pub use context::{Context, EventFields, EventTimes, Extractor, Extractors, FileNames, View};
 pub(crate) use errno::errno_name;
 pub use fd::file_names;
+pub use resolved::{ResolvedName, resolved_names};
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};
 
 /// How the field of this name is computed; `None` for a field that has no value yet.

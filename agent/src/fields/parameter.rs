@@ -93,7 +93,7 @@ fn shown<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> 
         return own_shown(context, parameter.name);
     }
     if let Some(path) = path_of(context, parameter) {
-        return Some(Value::Bytes(absolute(path).into()));
+        return Some(Value::Bytes(absolute(path, context.view).into()));
     }
     let value = raw(context, parameter)?;
     Some(match parameter.kind {

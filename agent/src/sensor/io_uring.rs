@@ -1,12 +1,13 @@
 //! Operations of `io_uring`: which functions of the kernel stand for them.
 
-use aya::programs::{FEntry, FExit, Program, ProgramError, RawTracePoint};
-use aya::{Ebpf, Endianness};
+use aya::Ebpf;
+use aya::programs::RawTracePoint;
 use tracing::{debug, info, warn};
 
 use super::SensorError;
 use super::btf::Btf;
 use super::called::CalledPrograms;
+use super::function;
 use super::kernel::{IoUring, Kernel};
 use super::probe::{Hook, Probe};
 use crate::event::EventType;
@@ -239,7 +240,7 @@ pub(super) fn operations(probes: &[Probe]) -> [u32; 2] {
     for function in &FUNCTIONS {
         let is_wanted = probes
             .iter()
-            .any(|probe| is_function(probe) && probe.program == function.entry);
+            .any(|probe| is_operation(probe) && probe.program == function.entry);
         if let (true, Some(operation)) = (is_wanted, function.operation) {
             bits[usize::from(operation / 32 % 2)] |= 1 << (operation % 32);
         }
@@ -249,7 +250,7 @@ pub(super) fn operations(probes: &[Probe]) -> [u32; 2] {
 
 /// Leaves out what this kernel cannot show.
 pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<Probe>) {
-    if !probes.iter().any(is_function) {
+    if !probes.iter().any(is_operation) {
         return;
     }
     let is_known = matches!(kernel.io_uring, IoUring::Known | IoUring::WithoutNetwork);
@@ -264,54 +265,12 @@ pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<
         });
         return;
     }
-    probes.retain(|probe| !is_function(probe));
+    probes.retain(|probe| !is_operation(probe));
     if kernel.io_uring != IoUring::NotBuilt {
         warn!(
             "what is done through io_uring is not seen: the kernel is older than Linux 6.0, or the oldest ways were asked for"
         );
     }
-}
-
-/// The types of the kernel, as far as the loader wants to know them to attach programs to functions: just the functions,
-/// each under its number. All types would take it a tenth of a second and 20 MB.
-fn function_types(kernel: &Kernel) -> Result<aya::Btf, SensorError> {
-    const HEADER: u32 = 24;
-    const FORWARD: u32 = 7 << 24;
-    const FUNCTION: u32 = 12 << 24;
-    let last = kernel
-        .functions
-        .iter()
-        .map(|(_, id)| *id)
-        .max()
-        .unwrap_or(0);
-    let mut strings = vec![0_u8];
-    let mut types: Vec<u8> = Vec::new();
-    for number in 1..=last {
-        let known = kernel.functions.iter().find(|(_, id)| *id == number);
-        let (name, info) = match known {
-            Some((name, _)) => {
-                let place = u32::try_from(strings.len()).unwrap_or(0);
-                strings.extend(name.as_bytes());
-                strings.push(0);
-                (place, FUNCTION)
-            }
-            None => (0, FORWARD),
-        };
-        for word in [name, info, 0] {
-            types.extend(word.to_ne_bytes());
-        }
-    }
-    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let mut bytes = Vec::with_capacity(types.len() + strings.len() + 24);
-    // Magic number, version 1, no flags; then the places and lengths of types and strings.
-    bytes.extend(0xeb9f_u16.to_ne_bytes());
-    bytes.extend([1, 0]);
-    for word in [HEADER, 0, length(&types), length(&types), length(&strings)] {
-        bytes.extend(word.to_ne_bytes());
-    }
-    bytes.extend(types);
-    bytes.extend(strings);
-    aya::Btf::parse(&bytes, Endianness::default()).map_err(SensorError::FunctionTypes)
 }
 
 /// Whether there are programs for operations on sockets.
@@ -320,9 +279,9 @@ pub(super) fn are_on_sockets(probes: &[Probe]) -> bool {
     functions.any(|function| function.called == Some(NETWORK))
 }
 
-/// Whether it is a program at a function.
-pub(super) fn is_function(probe: &Probe) -> bool {
-    matches!(probe.hook, Hook::FunctionEntry(_) | Hook::FunctionExit(_))
+/// Whether it is a program at a function that runs operations.
+pub(super) fn is_operation(probe: &Probe) -> bool {
+    Function::of(probe).is_some()
 }
 
 /// Loads the programs for functions, or for tracepoints where the kernel does not have a function or attaches nothing
@@ -331,35 +290,20 @@ pub(super) fn load(
     programs: &mut Ebpf,
     called: &mut CalledPrograms,
     kernel: &Kernel,
+    types: &aya::Btf,
     probes: &mut Vec<Probe>,
 ) -> Result<(), SensorError> {
-    if !probes.iter().any(is_function) {
+    if !probes.iter().any(is_operation) {
         return Ok(());
     }
-    let types = function_types(kernel)?;
-    let outcome = each(programs, probes, |program, probe| {
-        match probe.hook {
-            Hook::FunctionEntry(name) => {
-                let program: &mut FEntry = program.try_into()?;
-                program.load(name, &types)?;
-                super::tell_cost(probe.program, program.info());
-            }
-            Hook::FunctionExit(name) => {
-                let program: &mut FExit = program.try_into()?;
-                program.load(name, &types)?;
-                super::tell_cost(probe.program, program.info());
-            }
-            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => {}
-        }
-        Ok(())
-    });
-    match outcome {
+    let wanted: Vec<Probe> = probes.iter().copied().filter(is_operation).collect();
+    match function::load(programs, types, &wanted) {
         Err(error @ SensorError::Refused { .. }) => {
             info!(
                 "no programs can be attached to functions of this kernel: io_uring is seen by its tracepoints"
             );
             debug!(%error, "refused");
-            let wanted: Vec<Probe> = probes.extract_if(.., |probe| is_function(probe)).collect();
+            probes.retain(|probe| !is_operation(probe));
             match tracepoints(programs, called, kernel, &wanted) {
                 Ok(tracepoints) => probes.extend(tracepoints),
                 Err(error) => warn!(%error, "what is done through io_uring is not seen"),
@@ -401,40 +345,4 @@ fn tracepoints(
         super::tell_cost(probe.program, program.info());
     }
     Ok(tracepoints)
-}
-
-/// Attaches the programs for functions.
-pub(super) fn attach(programs: &mut Ebpf, probes: &[Probe]) -> Result<(), SensorError> {
-    each(programs, probes, |program, probe| {
-        match probe.hook {
-            Hook::FunctionEntry(_) => {
-                let program: &mut FEntry = program.try_into()?;
-                program.attach()?;
-            }
-            Hook::FunctionExit(_) => {
-                let program: &mut FExit = program.try_into()?;
-                program.attach()?;
-            }
-            Hook::RawTracepoint(_) | Hook::SyscallExit(_) => {}
-        }
-        Ok(())
-    })
-}
-
-/// Does something with each program at a function.
-fn each(
-    programs: &mut Ebpf,
-    probes: &[Probe],
-    mut work: impl FnMut(&mut Program, &Probe) -> Result<(), ProgramError>,
-) -> Result<(), SensorError> {
-    for probe in probes.iter().filter(|probe| is_function(probe)) {
-        let program = programs
-            .program_mut(probe.program)
-            .ok_or(SensorError::Incomplete(probe.program))?;
-        work(program, probe).map_err(|source| SensorError::Refused {
-            program: probe.program,
-            source,
-        })?;
-    }
-    Ok(())
 }

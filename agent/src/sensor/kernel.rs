@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::btf::{Btf, BtfError};
 use super::io_uring::{self, IoUringTracepoints};
+use super::security_hook;
 
 /// The oldest kernel: the BPF ring buffer came with it.
 const OLDEST: (u32, u32) = (5, 8);
@@ -99,7 +100,7 @@ pub struct Kernel {
     pub request_flags: [u32; 2],
     /// `ITER_UBUF` and `ITER_IOVEC` of `enum iter_type`; [`ABSENT`] where there is none.
     pub iterator_types: [u32; 2],
-    /// The functions of `io_uring` that programs can be attached to, and their numbers in the BTF.
+    /// The functions of `io_uring` and of security hooks that programs can be attached to, and their numbers in the BTF.
     pub functions: Vec<(&'static str, u32)>,
     /// The tracepoint of a request's submission to `io_uring`, and how many arguments that and the one of its
     /// completion have.
@@ -214,6 +215,7 @@ impl Kernel {
                 .map(|name| btf.enum_value("iter_type", name).unwrap_or(ABSENT)),
             io_uring_tracepoints: IoUringTracepoints::find(btf),
             functions: io_uring::names()
+                .chain(security_hook::functions())
                 .filter_map(|name| Some((name, btf.function(name)?)))
                 .collect(),
             has_loop: has_helper("BPF_FUNC_loop"),

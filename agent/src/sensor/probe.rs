@@ -5,6 +5,7 @@ use std::fmt;
 use agent_ebpf::{Capture, OPEN_FAILED, OPEN_READ, OPEN_WRITE, RECORD_FAILURE, RECORD_SUCCESS};
 
 use super::io_uring;
+use super::security_hook;
 use crate::event::table::{EventDefinition, SeenBy};
 use crate::event::{EventSet, EventType};
 
@@ -142,20 +143,24 @@ impl Wanted {
         {
             probes.push(raw(agent_ebpf::names::SYS_EXIT));
         }
+        probes.extend(security_hook::probes(|event| {
+            EventType::from_name(event).is_some_and(|event| self.events.contains(event))
+        }));
         if self.io_uring {
             probes.extend(io_uring::probes(|event| self.events.contains(event)));
         }
         probes
     }
 
-    /// What is to be taken down of the system calls in general, by their numbers.
-    pub fn captures(&self) -> impl Iterator<Item = (u32, Capture)> {
-        self.captured().filter_map(|(event, definition)| {
+    /// What is to be taken down of the system calls in general, by their numbers, if these programs are attached.
+    pub fn captures(&self, probes: &[Probe]) -> impl Iterator<Item = (u32, Capture)> {
+        self.captured().filter_map(move |(event, definition)| {
             let mut capture = definition.capture();
             capture.outcomes = RECORD_SUCCESS;
             if self.failures.contains(event) {
                 capture.outcomes |= RECORD_FAILURE;
             }
+            capture.hook = security_hook::number_for(definition.name, probes);
             Some((definition.syscall?, capture))
         })
     }
