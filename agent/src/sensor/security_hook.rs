@@ -99,19 +99,20 @@ pub(super) fn number_for(event: &str, probes: &[Probe]) -> u8 {
 /// Leaves out the hooks that this kernel does not have.
 pub(super) fn retain_existing(kernel: &Kernel, probes: &mut Vec<Probe>) {
     let has = |name| kernel.functions.iter().any(|(known, _)| *known == name);
-    probes.retain(|probe| {
-        SecurityHook::of(probe).is_none_or(|hook| {
-            if !has(hook.function) {
-                info!(hook = hook.function, "{}", LESS_KNOWN);
-            }
-            has(hook.function)
-        })
-    });
+    let is_missing =
+        |probe: &mut Probe| SecurityHook::of(probe).is_some_and(|hook| !has(hook.function));
+    let missing: Vec<&str> = probes
+        .extract_if(.., is_missing)
+        .map(|probe| probe.program)
+        .collect();
+    if !missing.is_empty() {
+        info!(
+            programs = missing.join(" "),
+            "the kernel lacks security hooks (CONFIG_SECURITY_PATH, CONFIG_SECURITY_NETWORK): what calls are about that would \
+             ask them is read from the programs' memory when they end"
+        );
+    }
 }
-
-/// What it means that a hook cannot be asked.
-const LESS_KNOWN: &str = "the kernel does not tell what calls used by this hook: rules judge what the programs' memory \
-    holds when such a call ends";
 
 /// Loads the programs; none if the kernel attaches nothing to functions.
 pub(super) fn load(
