@@ -160,6 +160,8 @@ fn message_of(result: u64, number: u64, message: u64, abi: Abi) -> u64 {
     };
     let capture = call.capture;
     let is_told = capture.hook != HOOK_NONE && destination_section(call.writer);
+    // To the verifier either: it would go through the rest once for each.
+    let is_told = call.writer.opaque(u64::from(is_told)) != 0;
     call.buffer(message, is_told);
     if capture.address != 0 && !is_told {
         let mut length = call.value(capture.address_length);

@@ -524,6 +524,10 @@ pub mod names {
     pub const SCRATCH: &str = "SCRATCH";
     /// [`crate::Capture`] by number of the system call.
     pub const CAPTURES: &str = "CAPTURES";
+    /// Paths that security hooks told, by thread.
+    pub const USED_PATHS: &str = "USED_PATHS";
+    /// Destinations that they told.
+    pub const DESTINATIONS: &str = "DESTINATIONS";
     /// [`crate::ForeignCall`] by number of the call in its ABI.
     pub const FOREIGN: &str = "FOREIGN";
     /// The programs of [`crate::FOREIGN_PROGRAMS`].

@@ -13,9 +13,6 @@ use crate::kernel::{Untyped, offset};
 use crate::output::count_drop;
 use crate::record_writer::RecordWriter;
 
-/// Threads that can be between hook and exit at the same time: a send may have to wait.
-const THREADS: u32 = 4096;
-
 /// The kernel's copy of a destination.
 #[repr(C)]
 struct Destination {
@@ -24,9 +21,9 @@ struct Destination {
     bytes: [u8; ADDRESS as usize],
 }
 
-/// By thread. Each is removed by the exit of its call.
+/// By thread. Each is removed by the exit of its call. The agent sets the number.
 #[map]
-static DESTINATIONS: HashMap<u64, Destination> = HashMap::with_max_entries(THREADS, 0);
+static DESTINATIONS: HashMap<u64, Destination> = HashMap::with_max_entries(1, 0);
 
 /// `security_socket_sendmsg(socket, message, size)`, once for each message.
 #[fentry(function = "security_socket_sendmsg")]

@@ -21,8 +21,6 @@ use crate::shared_buffer::Buffer;
 /// Bytes of components that are noted of a path: rules are about short ones, and what is longer is judged by the
 /// path that was passed alone. A power of two, for the verifier.
 const SPAN: u64 = 1024;
-/// Threads that can be between hook and exit at the same time.
-const THREADS: u32 = 512;
 
 /// A path by its components.
 #[repr(C)]
@@ -42,9 +40,9 @@ struct UsedPaths {
     paths: [UsedPath; 2],
 }
 
-/// By thread. Each is removed by the exit of its call.
+/// By thread. Each is removed by the exit of its call. The agent sets the number.
 #[map]
-static USED_PATHS: HashMap<u64, UsedPaths> = HashMap::with_max_entries(THREADS, 0);
+static USED_PATHS: HashMap<u64, UsedPaths> = HashMap::with_max_entries(1, 0);
 
 /// An entry of a folder: the path of the folder (`const struct path *`), and the entry (`struct dentry *`).
 #[inline(always)]

@@ -275,6 +275,7 @@ impl Sensor {
         } else {
             (1, 1)
         };
+        let [used_paths, destinations] = security_hook::table_sizes(&probes);
         let buffers = settings.cpus + settings.shared_buffers;
         let settings = settings.to_array();
         let mut programs = EbpfLoader::new()
@@ -288,6 +289,8 @@ impl Sensor {
             .map_max_entries(names::OPERATIONS, operations)
             .map_max_entries(names::ON_SOCKETS, on_sockets)
             .map_max_entries(names::MULTISHOT_ACCEPTS, multishot_accepts)
+            .map_max_entries(names::USED_PATHS, used_paths)
+            .map_max_entries(names::DESTINATIONS, destinations)
             .load(object)
             .map_err(SensorError::Load)?;
         // The loader reads all of the kernel's types, needed or not. Now, and not only once all is

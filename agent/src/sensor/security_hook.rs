@@ -59,6 +59,11 @@ static HOOKS: &[SecurityHook] = &[
     hook("security_socket_sendmsg", "used_by_sendmsg", HOOK_SENDMSG, &["sendto", "sendmsg"]),
 ];
 
+/// Threads that can be between a hook about paths and the exit of their call at the same time; 2 KiB each.
+const USED_PATHS: u32 = 512;
+/// The same of hooks about messages, whose sending may have to wait; 136 bytes each.
+const DESTINATIONS: u32 = 4096;
+
 impl SecurityHook {
     fn of(probe: &Probe) -> Option<&'static Self> {
         HOOKS.iter().find(|hook| hook.program == probe.program)
@@ -79,6 +84,19 @@ pub(super) fn probes(is_wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = P
             program: hook.program,
             hook: Hook::FunctionEntry(hook.function),
         })
+}
+
+/// How many places the tables need for what these programs note: that of paths, and that of destinations.
+pub(super) fn table_sizes(probes: &[Probe]) -> [u32; 2] {
+    let hooks = || probes.iter().filter_map(SecurityHook::of);
+    let size = |is_needed: bool, size: u32| if is_needed { size } else { 1 };
+    [
+        size(hooks().any(|hook| hook.number != HOOK_SENDMSG), USED_PATHS),
+        size(
+            hooks().any(|hook| hook.number == HOOK_SENDMSG),
+            DESTINATIONS,
+        ),
+    ]
 }
 
 /// The number of the hook that tells what an event's call used, if all that it may come by are attached.
