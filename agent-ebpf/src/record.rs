@@ -362,6 +362,16 @@ pub struct DescriptorPart {
 
 const _: () = assert!(size_of::<DescriptorPart>() == 80);
 
+/// The content of [`SectionTag::Queue`]: connections that wait to be accepted.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueuePart {
+    /// How many there are.
+    pub length: u32,
+    /// How many there may be.
+    pub limit: u32,
+}
+
 /// What a section holds.
 #[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -414,11 +424,18 @@ pub enum SectionTag {
     DescriptorPath = 23,
     /// The unix address of the descriptor's socket itself.
     OwnPath = 24,
+    /// An entry of a list of descriptors, as it is in memory; the sections about its descriptor follow, so the list
+    /// is the last of its record. An empty one, flagged [`TRUNCATED`], says that the list had more entries.
+    Listed = 30,
+    /// [`QueuePart`]
+    Queue = 31,
+    /// Control data that came with a message.
+    Control = 32,
 }
 
 impl SectionTag {
     /// Every tag.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Args,
         Self::Env,
         Self::ExePath,
@@ -443,6 +460,9 @@ impl SectionTag {
         Self::Descriptor,
         Self::DescriptorPath,
         Self::OwnPath,
+        Self::Listed,
+        Self::Queue,
+        Self::Control,
     ];
 
     /// The tag with this number.

@@ -10,7 +10,7 @@ mod kernel_path;
 mod kind;
 pub mod table;
 
-pub use call::{Call, CallPath, File, Object, SocketAddress};
+pub use call::{Call, CallPath, File, Listed, ListedDescriptor, Object, Queue, SocketAddress};
 pub use decode::{DecodeError, decode};
 pub use executable::{Capabilities, ExecutableFile, OverlayLayer};
 pub use identity::{BootTime, CgroupId, Comm, Gid, Pid, ProcessKey, Tid, Uid};

@@ -92,6 +92,8 @@ pub struct Wanted {
     pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
     pub open_inode: bool,
+    /// Whether some rule or output asks what the descriptors that a call has in memory stand for.
+    pub listed: bool,
     /// Whether an exec has to be handled while the program still runs.
     pub exec_at_once: bool,
 }
@@ -155,6 +157,9 @@ impl Wanted {
             capture.outcomes = RECORD_SUCCESS;
             if self.failures.contains(event) {
                 capture.outcomes |= RECORD_FAILURE;
+            }
+            if !self.listed {
+                capture.listed = 0;
             }
             Some((definition.syscall?, capture))
         })

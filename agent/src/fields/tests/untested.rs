@@ -15,7 +15,6 @@ use Elsewhere::{NoValue, Nowhere, Test};
 const NO_PLUGINS: &str = "there are no plugins, and no events that user space makes";
 const NO_STATISTICS: &str =
     "only periodic events and switches of the CPU have it, which no source here delivers";
-const NOT_CAPTURED: &str = "the kernel side does not read lists of descriptors";
 const DOCKER_EVENTS: &str =
     "only events of a Docker daemon have it, which Falco no longer delivers either";
 const NEVER_IN_FALCO: &str = "Falco gives it no value any more; it is there for old rules";
@@ -39,12 +38,6 @@ pub(super) const UNTESTED: &[(&str, Elsewhere)] = &[
     ("fd.rip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
     ("fd.sip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
     ("fd.types", NoValue("there is no table of descriptors, and procfs does not tell a socket's family")),
-    ("fdlist.cips", NoValue(NOT_CAPTURED)),
-    ("fdlist.cports", NoValue(NOT_CAPTURED)),
-    ("fdlist.names", NoValue(NOT_CAPTURED)),
-    ("fdlist.nums", NoValue(NOT_CAPTURED)),
-    ("fdlist.sips", NoValue(NOT_CAPTURED)),
-    ("fdlist.sports", NoValue(NOT_CAPTURED)),
     ("proc.exe_sha256", Test("tests/tests/executables.rs")),
     ("proc.fdlimit", Nowhere(OF_PROC)),
     ("proc.fdopencount", Nowhere(OF_PROC)),
