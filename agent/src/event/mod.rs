@@ -104,6 +104,10 @@ pub struct Origin {
 
 /// The part of an event that differs by kind.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack; a box would be an allocation an event"
+)]
 pub enum Payload<'r> {
     /// A program was started.
     Exec(Exec<'r>),

@@ -23,10 +23,10 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
                 Some(name.unwrap_or_else(|| UNKNOWN.to_vec()))
             })
         },
-        "fdlist.cips" => |context, _| joined(context, |one| ip(client(context, one)?)),
-        "fdlist.sips" => |context, _| joined(context, |one| ip(server(context, one)?)),
-        "fdlist.cports" => |context, _| joined(context, |one| port(client(context, one)?)),
-        "fdlist.sports" => |context, _| joined(context, |one| port(server(context, one)?)),
+        "fdlist.cips" => |context, _| joined(context, |one| client(context, one).map(ip)),
+        "fdlist.sips" => |context, _| joined(context, |one| server(context, one).map(ip)),
+        "fdlist.cports" => |context, _| joined(context, |one| client(context, one).map(port)),
+        "fdlist.sports" => |context, _| joined(context, |one| server(context, one).map(port)),
         _ => return None,
     })
 }
@@ -163,10 +163,10 @@ fn server(context: &Context<'_>, one: &ListedDescriptor<'_>) -> Option<End> {
     connection(context, &one.object?)?.server()
 }
 
-fn ip(end: End) -> Option<Vec<u8>> {
-    Some(end.0.to_string().into_bytes())
+fn ip(end: End) -> Vec<u8> {
+    end.0.to_string().into_bytes()
 }
 
-fn port(end: End) -> Option<Vec<u8>> {
-    Some(end.1.to_string().into_bytes())
+fn port(end: End) -> Vec<u8> {
+    end.1.to_string().into_bytes()
 }

@@ -168,9 +168,9 @@ const SET_QUOTA: u64 = 0x80_0008;
 /// `struct if_dqinfo` with 1 and 2, of which all counts.
 static BLOCK: [u8; 68] = {
     let mut block = [0; 68];
-    let mut number = 0;
+    let mut number: u8 = 0;
     while number < 8 {
-        block[number * 8] = number as u8 + 1;
+        block[number as usize * 8] = number + 1;
         number += 1;
     }
     // The valid members of the one, and of the other.
