@@ -1,4 +1,5 @@
 //! The fields of a process that only `/proc` tells.
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::fs::{self, File};
 use std::io::Write as _;
