@@ -17,6 +17,13 @@ pub const BUFFER_MESSAGES: u8 = 4;
 /// Messages of one call that are recorded; the first that is not is counted as lost.
 pub const MAX_MESSAGES: u64 = 8;
 
+/// Descriptors of one call that are looked up; that there were more is noted. As many as a program with some dozens of
+/// connections waits for, and no more than a reader of an alert takes in: each costs a microsecond or so.
+pub const MAX_LISTED: u64 = 64;
+
+/// Bytes of a list's entry, `struct pollfd`, at most.
+pub const LISTED_ENTRY: usize = 8;
+
 /// Calls that succeed are recorded.
 pub const RECORD_SUCCESS: u8 = 1;
 /// Calls that fail are recorded.
@@ -43,6 +50,8 @@ pub enum CaptureProgram {
     Path,
     /// A descriptor, data and a socket address besides.
     Descriptor,
+    /// Descriptors that stand in memory besides.
+    List,
 }
 
 impl CaptureProgram {
@@ -53,6 +62,7 @@ impl CaptureProgram {
             Self::Plain => "sys_exit_plain",
             Self::Path => "sys_exit_path",
             Self::Descriptor => "sys_exit_descriptor",
+            Self::List => "sys_exit_list",
         }
     }
 }
@@ -105,13 +115,19 @@ pub struct Capture {
     pub address: u8,
     /// The argument with its length.
     pub address_length: u8,
+    /// The argument with a listening socket, whose queue is recorded.
+    pub queue: u8,
+    /// The argument that points to descriptors in memory; 0 if nothing asks for them.
+    pub listed: u8,
+    /// The argument with their number, if they are `struct pollfd`s; 0: they are the two that the call made.
+    pub listed_number: u8,
     /// Which security hook of the kernel tells what the call used: one of `HOOK_*`.
     pub hook: u8,
     /// Zero.
-    pub reserved: u8,
+    pub reserved: [u8; 2],
 }
 
-const _: () = assert!(size_of::<Capture>() == 24);
+const _: () = assert!(size_of::<Capture>() == 28);
 
 /// [`Capture::hook`]: none, or it cannot be asked.
 pub const HOOK_NONE: u8 = 0;
@@ -191,7 +207,7 @@ pub const FOREIGN_IPCS: u32 = 1120;
 pub const FOREIGN_CALLS: u32 = 1152;
 
 /// The programs for foreign calls, in the order of their numbers in [`ForeignCall::program`].
-pub const FOREIGN_PROGRAMS: [&str; 7] = [
+pub const FOREIGN_PROGRAMS: [&str; 8] = [
     "foreign_open",
     "foreign_connect",
     "foreign_execve",
@@ -199,6 +215,7 @@ pub const FOREIGN_PROGRAMS: [&str; 7] = [
     "foreign_plain",
     "foreign_path",
     "foreign_descriptor",
+    "foreign_list",
 ];
 
 /// The programs that make the records of operations of `io_uring` where tracepoints tell of them: they follow those of

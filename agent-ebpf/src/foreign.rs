@@ -246,3 +246,10 @@ pub(crate) fn foreign_descriptor(_context: RawTracePointContext) -> u32 {
         call::with_descriptor(number, result, Abi::Foreign)
     })
 }
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_list(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| {
+        call::with_list(number, result, Abi::Foreign)
+    })
+}

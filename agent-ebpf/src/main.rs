@@ -31,6 +31,7 @@ mod fork;
 mod io_uring;
 mod kernel;
 mod kernel_event;
+mod listed;
 mod open;
 mod output;
 mod overlay;

@@ -180,6 +180,8 @@ offsets! {
     sock_v6_daddr: "sock" ["__sk_common.skc_v6_daddr"] Optional;
     sock_v6_rcv_saddr: "sock" ["__sk_common.skc_v6_rcv_saddr"] Optional;
     sock_state: "sock" ["__sk_common.skc_state"] Required;
+    sock_queue_length: "sock" ["sk_ack_backlog"] Optional;
+    sock_queue_limit: "sock" ["sk_max_ack_backlog"] Optional;
     unix_sock_addr: "unix_sock" ["addr"] Required;
     unix_sock_peer: "unix_sock" ["peer"] Required;
     unix_address_len: "unix_address" ["len"] Required;

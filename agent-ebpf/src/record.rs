@@ -362,6 +362,16 @@ pub struct DescriptorPart {
 
 const _: () = assert!(size_of::<DescriptorPart>() == 80);
 
+/// The content of [`SectionTag::Queue`]: connections that wait to be accepted.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueuePart {
+    /// How many there are.
+    pub length: u32,
+    /// How many there may be.
+    pub limit: u32,
+}
+
 /// What a section holds.
 #[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -418,11 +428,18 @@ pub enum SectionTag {
     UsedPath = 26,
     /// The same of the second path.
     SecondUsedPath = 27,
+    /// An entry of a list of descriptors, as it is in memory; the sections about its descriptor follow, so the list
+    /// is the last of its record. An empty one, flagged [`TRUNCATED`], says that the list had more entries.
+    Listed = 30,
+    /// [`QueuePart`]
+    Queue = 31,
+    /// Control data that came with a message.
+    Control = 32,
 }
 
 impl SectionTag {
     /// Every tag.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::Args,
         Self::Env,
         Self::ExePath,
@@ -449,6 +466,9 @@ impl SectionTag {
         Self::OwnPath,
         Self::UsedPath,
         Self::SecondUsedPath,
+        Self::Listed,
+        Self::Queue,
+        Self::Control,
     ];
 
     /// The tag with this number.

@@ -188,13 +188,18 @@ pub(super) fn kind(context: &Context<'_>) -> Option<(&'static str, &'static str)
         }),
         Subject::File(file) => Some(file_kind(file)),
         Subject::Directory(_) => Some(("directory", "d")),
-        Subject::Socket(connection) => match connection.type_character() {
-            '4' => Some(("ipv4", "4")),
-            '6' => Some(("ipv6", "6")),
-            'u' => Some(("unix", "u")),
-            'n' => Some(("netlink", "n")),
-            _ => None,
-        },
+        Subject::Socket(connection) => kind_of_socket(&connection),
+    }
+}
+
+/// The same of a socket.
+pub(super) fn kind_of_socket(connection: &Connection<'_>) -> Option<(&'static str, &'static str)> {
+    match connection.type_character() {
+        '4' => Some(("ipv4", "4")),
+        '6' => Some(("ipv6", "6")),
+        'u' => Some(("unix", "u")),
+        'n' => Some(("netlink", "n")),
+        _ => None,
     }
 }
 

@@ -15,6 +15,7 @@ mod fd;
 mod flags;
 mod fs_path;
 mod host_name;
+mod listed;
 mod live_process;
 mod parameter;
 mod path_text;
@@ -39,6 +40,7 @@ pub fn extractor(name: &str) -> Option<Extractor> {
         .or_else(|| proc::extractor(name))
         .or_else(|| live_process::extractor(name))
         .or_else(|| fd::extractor(name))
+        .or_else(|| listed::extractor(name))
         .or_else(|| fs_path::extractor(name))
         .or_else(|| user::extractor(name))
         .or_else(|| container::extractor(name))

@@ -93,6 +93,8 @@ pub struct Wanted {
     pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
     pub open_inode: bool,
+    /// Whether some rule or output asks what the descriptors that a call has in memory stand for.
+    pub listed: bool,
     /// Whether an exec has to be handled while the program still runs.
     pub exec_at_once: bool,
 }
@@ -161,6 +163,9 @@ impl Wanted {
                 capture.outcomes |= RECORD_FAILURE;
             }
             capture.hook = security_hook::number_for(definition.name, probes);
+            if !self.listed {
+                capture.listed = 0;
+            }
             Some((definition.syscall?, capture))
         })
     }
