@@ -259,8 +259,8 @@ impl Sensor {
         } else {
             (1, 0)
         };
-        let (on_sockets, multishot_accepts) = if io_uring::are_on_sockets(&probes) {
-            (io_uring::ON_SOCKETS, io_uring::MULTISHOT_ACCEPTS)
+        let (short_notes, multishots) = if io_uring::are_noted_shortly(&probes) {
+            (io_uring::SHORT_NOTES, io_uring::MULTISHOTS)
         } else {
             (1, 1)
         };
@@ -275,8 +275,8 @@ impl Sensor {
             .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
             .map_max_entries(names::SCRATCH, buffers)
             .map_max_entries(names::OPERATIONS, operations)
-            .map_max_entries(names::ON_SOCKETS, on_sockets)
-            .map_max_entries(names::MULTISHOT_ACCEPTS, multishot_accepts)
+            .map_max_entries(names::SHORT_NOTES, short_notes)
+            .map_max_entries(names::MULTISHOTS, multishots)
             .load(object)
             .map_err(SensorError::Load)?;
         // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
@@ -490,6 +490,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError>
         ),
         request_nowait: kernel.request_flags[0],
         request_multishot: kernel.request_flags[1],
+        request_own_position: kernel.request_flags[2],
         iterator_plain: kernel.iterator_types[0],
         iterator_vector: kernel.iterator_types[1],
         cpus,

@@ -152,7 +152,7 @@ pub(crate) fn run(series: &[String], debug: bool) -> Result<()> {
     setup::run(setup::Scope::Machines)?;
     let programs = initramfs::Programs {
         agent: build::run(!debug)?,
-        triggers: ["ring_operation", "ring_socket"]
+        triggers: ["ring_operation", "ring_socket", "ring_file"]
             .into_iter()
             .map(|name| Ok((name, build::trigger(name)?)))
             .collect::<Result<_>>()?,
