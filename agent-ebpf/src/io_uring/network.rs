@@ -17,7 +17,7 @@ use super::short_note::{SHORT_NOTES, is_multishot, noted_descriptor};
 use super::vectors::{Space, VECTOR_COUNT, Vectors};
 use crate::call::{ADDRESS, REQUESTED_VALUE};
 use crate::descriptor::file_of;
-use crate::kernel::{Untyped, current_task, offset};
+use crate::kernel::{Untyped, current_task, offset, setting};
 use crate::output::count_drop;
 
 /// `MSG_CMSG_COMPAT`: pointers in the header of the message have 32 bits.
@@ -260,7 +260,7 @@ fn begin(request: Untyped, result: u64, is_message: bool) -> u64 {
         }
         Kind::Bind => record.set(2, command.read::<u32>(offset!(io_bind_length)).into()),
         _ if is_message => record.message(kind, request, command, operation),
-        _ => record.data(kind, command),
+        _ => record.data(kind, request, command),
     }
     if !operation.is_null() {
         // SAFETY: the operation is in its map.
@@ -288,10 +288,27 @@ extern "C" fn begin_accept(result: u64, flags: u64) -> u64 {
     record.writer.index() + 1
 }
 
+/// The buffer that the ring chose for a receive; 0 if it cannot be told. Kernels without `struct io_br_sel`, before 6.18, put
+/// its address in the place of the program's; newer ones have it in the copy of the header only, which is gone when a
+/// request ends that receives once.
+#[inline(always)]
+fn chosen_buffer(request: Untyped, start: u64) -> u64 {
+    if offset!(buffer_selection) == ABSENT {
+        return start;
+    }
+    let copy = request.follow(offset!(request_async_data));
+    let iterator = copy.plus(offset!(async_message_iterator));
+    let kind = u32::from(iterator.read::<u8>(offset!(iterator_type)));
+    if copy.is_null() || kind != setting!(iterator_plain) {
+        return 0;
+    }
+    iterator.read(offset!(iterator_vectors))
+}
+
 impl Record {
     /// What is sent or received: the start of the data, and its length.
     #[inline(always)]
-    fn data(&self, kind: Kind, command: Untyped) {
+    fn data(&self, kind: Kind, request: Untyped, command: Untyped) {
         let flags: u32 = command.read(offset!(io_message_flags));
         let buffer: u64 = command.read(offset!(io_message_buffer));
         self.set(3, flags.into());
@@ -302,8 +319,11 @@ impl Record {
         self.set(1, start);
         self.set(2, length);
         self.set(REQUESTED_VALUE, length);
-        // Of a buffer that the ring chooses, the address comes in the place of the program's. Of several at once it does
-        // not.
+        let mut start = start;
+        if request.read::<u32>(offset!(request_flags)) & CHOOSES_BUFFER != 0 {
+            start = chosen_buffer(request, start);
+        }
+        // Of several buffers at once there is no telling.
         let own_flags: u16 = command.read(offset!(io_message_own_flags));
         if start != 0 && own_flags & BUNDLE == 0 {
             self.buffer(start, length, kind == Kind::Recv);

@@ -1,8 +1,9 @@
 //! Uses a file by an operation of `io_uring`: `[async] [fixed] [full] [skip] [at POSITION] ACTION PATH [TEXT]`, where the path
-//! `pipe` is the end of a new pipe with the text in it, or the end to write it to. Actions:
+//! `pipe` is the end of a new pipe with the text in it, or the end to write it to, and `socket` one of a pair. Actions:
 //!
 //! * `read`, `readv` into two vectors, `read_fixed` into a registered buffer, `read_chosen` into one that the ring chooses,
-//!   `readv_chosen`, and `read_many`: as many parts as the text has words, by one request;
+//!   `readv_chosen`, and `read_many`: as many parts as the text has words, by one request; `recv_chosen` and `recv_many`
+//!   the same from a socket;
 //! * `write`, `writev` and `write_fixed` the text;
 //! * `setxattr`, `getxattr`, `fsetxattr`, `fgetxattr`: the attribute `user.TEXT`;
 //! * `ftruncate` and `fallocate` to 7 bytes, `fsync`, `fdatasync`, `sync_file_range`, `fadvise`, `madvise`, `statx`, `close`;
@@ -25,7 +26,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use io_uring::types::{Fd, Fixed, FsyncFlags};
+use io_uring::types::{Fd, FsyncFlags};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 /// Places of the queue of completions.
@@ -72,7 +73,7 @@ fn main() {
     let text = arguments.next().unwrap_or_default();
     let mut others = Vec::new();
     let file = file(&action, &path, &text, &mut others);
-    let is_read = action.starts_with("read");
+    let is_read = action.starts_with("re");
     let bytes = text.clone().into_bytes();
     let mut memory = Memory {
         text: if is_read { vec![0; ROOM] } else { bytes },
@@ -89,7 +90,7 @@ fn main() {
         .build(8)
         .expect("the kernel makes a ring");
     let mut provided = vec![0_u8; ROOM * 4];
-    if action.ends_with("_chosen") || action == "read_many" {
+    if action.ends_with("_chosen") || action.ends_with("_many") {
         flags |= squeue::Flags::BUFFER_SELECT;
         let room = i32::try_from(ROOM).expect("short");
         let entry = opcode::ProvideBuffers::new(provided.as_mut_ptr(), room, 4, GROUP, 0);
@@ -115,15 +116,9 @@ fn main() {
             .register_files(&[file.as_raw_fd()])
             .expect("it is registered");
         flags |= squeue::Flags::FIXED_FILE;
-        entry(&action, Fd(0), Fixed(0), position, &mut memory)
+        entry(&action, Fd(0), position, &mut memory)
     } else {
-        entry(
-            &action,
-            Fd(file.as_raw_fd()),
-            Fixed(0),
-            position,
-            &mut memory,
-        )
+        entry(&action, Fd(file.as_raw_fd()), position, &mut memory)
     };
     if is_full {
         for _ in 0..COMPLETIONS {
@@ -147,12 +142,12 @@ fn main() {
         return;
     }
     let mut words = Vec::new();
-    if action == "read_many" {
+    if action.ends_with("_many") {
         words.extend(text.split(' ').map(str::to_owned));
     }
-    let mut writer = memory.others.pop().map(File::from);
-    if !path_is_pipe(&memory) || !is_read {
-        writer = None;
+    let mut writer = None;
+    if has_other_end(&memory) && is_read {
+        writer = memory.others.pop().map(File::from);
     }
     if let Some(writer) = &mut writer {
         // One after the other, so that each is read by itself; with the first the operation has waited.
@@ -176,8 +171,8 @@ fn main() {
     drop((memory, provided, file));
 }
 
-fn path_is_pipe(memory: &Memory) -> bool {
-    memory.path.as_bytes() == b"pipe"
+fn has_other_end(memory: &Memory) -> bool {
+    matches!(memory.path.as_bytes(), b"pipe" | b"socket")
 }
 
 /// The file that an action is about. What is read from a pipe is written by the other end, the last of the others.
@@ -208,7 +203,7 @@ fn file(action: &str, path: &str, text: &str, others: &mut Vec<OwnedFd>) -> Owne
 }
 
 /// What the ring is asked to do; it points into the memory.
-fn entry(action: &str, file: Fd, slot: Fixed, position: u64, memory: &mut Memory) -> squeue::Entry {
+fn entry(action: &str, file: Fd, position: u64, memory: &mut Memory) -> squeue::Entry {
     let length = u32::try_from(memory.text.len()).expect("short");
     let (first, second) = memory.text.split_at_mut(3.min(length as usize));
     memory.vectors = [&mut *first, second]
@@ -234,6 +229,10 @@ fn entry(action: &str, file: Fd, slot: Fixed, position: u64, memory: &mut Memory
         "read_many" => opcode::ReadMulti::new(file, 0, GROUP)
             .offset(position)
             .build(),
+        "recv_chosen" => opcode::Recv::new(file, std::ptr::null_mut(), length)
+            .buf_group(GROUP)
+            .build(),
+        "recv_many" => opcode::RecvMulti::new(file, GROUP).build(),
         "readv" => opcode::Readv::new(file, vectors, 2)
             .offset(position)
             .build(),
@@ -271,8 +270,12 @@ fn entry(action: &str, file: Fd, slot: Fixed, position: u64, memory: &mut Memory
             let status = (&raw mut *memory.status).cast();
             opcode::Statx::new(Fd(libc::AT_FDCWD), path, status).build()
         }
-        "close" => opcode::Close::new(file).build(),
-        "close_slot" => opcode::Close::new(slot).build(),
+        "close" => {
+            // Another one of the same file, which nobody else closes.
+            // SAFETY: the call takes no pointers.
+            let copy = unsafe { libc::dup(file.0) };
+            opcode::Close::new(Fd(copy)).build()
+        }
         "splice" | "tee" => {
             let (reader, writer) = std::io::pipe().expect("a pipe");
             let to = Fd(writer.as_raw_fd());
