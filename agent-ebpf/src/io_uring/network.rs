@@ -288,12 +288,12 @@ extern "C" fn begin_accept(result: u64, flags: u64) -> u64 {
     record.writer.index() + 1
 }
 
-/// The buffer that the ring chose for a receive; 0 if it cannot be told. Kernels without `struct io_br_sel`, before 6.18, put
-/// its address in the place of the program's; newer ones have it in the copy of the header only, which is gone when a
-/// request ends that receives once.
+/// The buffer that the ring chose for a receive; 0 if it cannot be told. Kernels before 6.10, whose sends have an address in
+/// the request, put its own in the place of the program's; newer ones have it in the copy of the header, which is gone when
+/// a request ends that receives once: what the program said there is not it.
 #[inline(always)]
 fn chosen_buffer(request: Untyped, start: u64) -> u64 {
-    if offset!(buffer_selection) == ABSENT {
+    if offset!(io_message_address) != ABSENT {
         return start;
     }
     let copy = request.follow(offset!(request_async_data));

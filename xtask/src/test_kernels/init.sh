@@ -97,7 +97,6 @@ act_io_uring() {
     ring_file shutdown /tmp/target
     ring_file statx /tmp/target
     ring_file close /tmp/target
-    ring_file recv_chosen socket chosen
     ring_file recv_many socket 'one other'
 }
 
