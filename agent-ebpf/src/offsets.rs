@@ -251,6 +251,7 @@ offsets! {
     io_message_done: "io_sr_msg" ["done_io"] IoUringNetwork;
     io_message_flags: "io_sr_msg" ["msg_flags"] IoUringNetwork;
     io_message_own_flags: "io_sr_msg" ["flags"] IoUringNetwork;
+    buffer_selection: "io_br_sel" ["addr"] Alternative;
     io_message_address: "io_sr_msg" ["addr"] Alternative;
     io_message_address_length: "io_sr_msg" ["addr_len"] Alternative;
     async_message_name: "io_async_msghdr" ["msg.msg_name"] IoUringNetwork;

@@ -288,13 +288,16 @@ extern "C" fn begin_accept(result: u64, flags: u64) -> u64 {
     record.writer.index() + 1
 }
 
-/// The buffer that the ring chose for a receive; 0 if it cannot be told. Kernels before 6.10, whose sends have an address in
-/// the request, put its own in the place of the program's; newer ones have it in the copy of the header, which is gone when
-/// a request ends that receives once: what the program said there is not it.
+/// The buffer that the ring chose for a receive; 0 if it cannot be told.
+///
+/// Kernels without `struct io_br_sel`, before 6.18, put its address in the place of the program's; from 6.10 on, whose sends
+/// have no address in the request, only of requests that receive many times is that known to be it. Newer ones have it in the
+/// copy of the header, which is gone when a request ends that receives once.
 #[inline(always)]
 fn chosen_buffer(request: Untyped, start: u64) -> u64 {
-    if offset!(io_message_address) != ABSENT {
-        return start;
+    if offset!(buffer_selection) == ABSENT {
+        let is_known = offset!(io_message_address) != ABSENT || is_multishot(request);
+        return if is_known { start } else { 0 };
     }
     let copy = request.follow(offset!(request_async_data));
     let iterator = copy.plus(offset!(async_message_iterator));
