@@ -220,7 +220,14 @@ pub const FOREIGN_PROGRAMS: [&str; 8] = [
 
 /// The programs that make the records of operations of `io_uring` where tracepoints tell of them: they follow those of
 /// foreign calls in the table of programs.
-pub const RING_PROGRAMS: [&str; 4] = ["ring_open", "ring_connect", "ring_call", "ring_network"];
+pub const RING_PROGRAMS: [&str; 6] = [
+    "ring_open",
+    "ring_connect",
+    "ring_call",
+    "ring_network",
+    "ring_read_write",
+    "ring_plain",
+];
 /// The place of the first of [`RING_PROGRAMS`].
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
 pub const RING_OPEN: u32 = FOREIGN_PROGRAMS.len() as u32;
@@ -230,5 +237,9 @@ pub const RING_CONNECT: u32 = RING_OPEN + 1;
 pub const RING_CALL: u32 = RING_OPEN + 2;
 /// The place of the fourth.
 pub const RING_NETWORK: u32 = RING_OPEN + 3;
+/// The place of the fifth.
+pub const RING_READ_WRITE: u32 = RING_OPEN + 4;
+/// The place of the sixth.
+pub const RING_PLAIN: u32 = RING_OPEN + 5;
 /// Places of the table of programs.
-pub const CALLED_PROGRAMS: u32 = RING_NETWORK + 1;
+pub const CALLED_PROGRAMS: u32 = RING_PLAIN + 1;

@@ -37,6 +37,7 @@ static SETTINGS: Settings = Settings {
     completion_is_entry: 0,
     request_nowait: 0,
     request_multishot: 0,
+    request_own_position: 0,
     iterator_plain: 0,
     iterator_vector: 0,
 };

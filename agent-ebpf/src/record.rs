@@ -536,10 +536,10 @@ pub mod names {
     pub const READER_ASLEEP: &str = "READER_ASLEEP";
     /// Operations of `io_uring` under way.
     pub const OPERATIONS: &str = "OPERATIONS";
-    /// Operations of `io_uring` on sockets under way, of which less is noted.
-    pub const ON_SOCKETS: &str = "ON_SOCKETS";
-    /// Requests of `io_uring` that accept more than one connection.
-    pub const MULTISHOT_ACCEPTS: &str = "MULTISHOT_ACCEPTS";
+    /// Operations of `io_uring` under way of which less is noted: most of those on sockets, reads, writes and others.
+    pub const SHORT_NOTES: &str = "SHORT_NOTES";
+    /// Requests of `io_uring` that complete many times.
+    pub const MULTISHOTS: &str = "MULTISHOTS";
     /// Buffers in which records are put together: one a CPU, and [`crate::SHARED_BUFFERS`].
     pub const SCRATCH: &str = "SCRATCH";
     /// [`crate::Capture`] by number of the system call.

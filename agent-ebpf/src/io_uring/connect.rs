@@ -1,6 +1,6 @@
 //! Connects.
 
-use super::kind::number;
+use super::number;
 use super::operation::{Ended, process_name};
 use crate::connect::{self, Attempt};
 use crate::descriptor::sock_of_file;

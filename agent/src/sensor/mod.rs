@@ -270,8 +270,8 @@ impl Sensor {
         } else {
             1
         };
-        let (on_sockets, multishot_accepts) = if io_uring::are_on_sockets(&probes) {
-            (io_uring::ON_SOCKETS, io_uring::MULTISHOT_ACCEPTS)
+        let (short_notes, multishots) = if io_uring::are_noted_shortly(&probes) {
+            (io_uring::SHORT_NOTES, io_uring::MULTISHOTS)
         } else {
             (1, 1)
         };
@@ -287,8 +287,8 @@ impl Sensor {
             .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
             .map_max_entries(names::SCRATCH, buffers)
             .map_max_entries(names::OPERATIONS, operations)
-            .map_max_entries(names::ON_SOCKETS, on_sockets)
-            .map_max_entries(names::MULTISHOT_ACCEPTS, multishot_accepts)
+            .map_max_entries(names::SHORT_NOTES, short_notes)
+            .map_max_entries(names::MULTISHOTS, multishots)
             .map_max_entries(names::USED_PATHS, used_paths)
             .map_max_entries(names::DESTINATIONS, destinations)
             .load(object)
@@ -516,6 +516,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError>
         ),
         request_nowait: kernel.request_flags[0],
         request_multishot: kernel.request_flags[1],
+        request_own_position: kernel.request_flags[2],
         iterator_plain: kernel.iterator_types[0],
         iterator_vector: kernel.iterator_types[1],
         cpus,

@@ -115,6 +115,25 @@ act_io_uring() {
     ring_socket accept 127.0.0.1:4004
     ring_socket slot accept 127.0.0.1:4005
     ring_socket accept_many 127.0.0.1:4006
+    echo some content > /tmp/target
+    ring_file read /tmp/written
+    ring_file async at 2 read /tmp/written
+    ring_file fixed read_fixed /tmp/written
+    ring_file readv_chosen /tmp/written
+    ring_file readv pipe by-vectors
+    ring_file read /tmp
+    ring_file write /tmp/target by-write
+    ring_file async at 3 writev /tmp/target by-vectors
+    ring_file write /proc/version lost
+    ring_file setxattr /tmp/target secret
+    ring_file fgetxattr /tmp/target secret
+    ring_file fallocate /tmp/target
+    ring_file splice /tmp/target
+    ring_file shutdown socket
+    ring_file shutdown /tmp/target
+    ring_file statx /tmp/target
+    ring_file close /tmp/target
+    ring_file recv_many socket 'one other'
 }
 
 # What each rule of /tests/io_uring_bind.yaml is about.
@@ -122,6 +141,9 @@ act_io_uring_bind() {
     ring_socket bind 127.0.0.1:4007
     ring_socket async bind 192.0.2.1:4008
     ring_socket listen 127.0.0.1:4009
+    echo some content > /tmp/target
+    ring_file ftruncate /tmp/target
+    ring_file read_many pipe 'one other'
 }
 
 # Waits up to 120 seconds for a line of the agent's log.

@@ -90,6 +90,7 @@ const TRIGGERS: &[&str] = &[
     "call_32_bit",
     "flip_destination",
     "flip_name",
+    "ring_file",
     "ring_operation",
     "ring_socket",
 ];

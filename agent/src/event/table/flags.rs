@@ -85,6 +85,10 @@ values! {
     RENAMEAT2: RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2, RENAME_WHITEOUT = 4,
 }
 constants! {
+    /// Of `setxattr`.
+    SETXATTR: XATTR_CREATE XATTR_REPLACE
+}
+constants! {
     /// Of `access`.
     ACCESS: F_OK R_OK W_OK X_OK
 }

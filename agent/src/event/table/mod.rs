@@ -4,6 +4,7 @@
 //! What the kernel side captures of a call, what the decoder gives, `evt.arg`, `peregrine events` and
 //! the list of programs to attach all come from here: an event is one entry.
 
+mod attribute;
 mod commands;
 mod core;
 mod file;
@@ -630,6 +631,7 @@ pub(super) static EVENTS: LazyLock<Vec<&'static EventDefinition>> = LazyLock::ne
         memory::EVENTS,
         system::EVENTS,
         kernel_event::EVENTS,
+        attribute::EVENTS,
         generic::EVENTS,
     ]
     .into_iter()
