@@ -1,25 +1,29 @@
 //! System calls in general, seen at their exit: what is taken down of each stands in a map, by the
 //! number of the call, so that one program serves many calls.
 //!
-//! There are three programs, so that the verifier has to walk, and a call to pay for, only what its
+//! There are four programs, so that the verifier has to walk, and a call to pay for, only what its
 //! event needs.
 
 use agent_ebpf::{
-    BUFFER_MESSAGE, BUFFER_MESSAGES, BUFFER_NONE, BUFFER_PLAIN, CallPart, Capture, DROP_MESSAGES,
-    MAX_DATA, MAX_MESSAGES, PathCapture, RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SYSCALLS,
-    SectionTag, TRUNCATED, UNREADABLE,
+    ABSENT, BUFFER_MESSAGE, BUFFER_MESSAGES, BUFFER_NONE, BUFFER_PLAIN, CallPart, Capture,
+    DROP_MESSAGES, HOOK_NONE, MAX_DATA, MAX_LISTED, MAX_MESSAGES, PathCapture, QueuePart,
+    RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SYSCALLS, SectionTag, TRUNCATED, UNREADABLE,
 };
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::{map, tracepoint};
 use aya_ebpf::maps::Array;
 use aya_ebpf::programs::TracePointContext;
 
-use crate::descriptor::{descriptor_sections, file_of};
-use crate::kernel::{Abi, Arguments, Typed, current_task, setting};
+use crate::descriptor::{descriptor_sections, file_of, sock_of_file};
+use crate::kernel::{Abi, Arguments, Typed, current_task, offset, setting};
+use crate::listed::record_listed;
 use crate::open::{AT_FDCWD, SYSCALL_NUMBER, SYSCALL_RESULT, syscall_result};
 use crate::output::count_drop;
 use crate::path::{KernelPath, path_section};
 use crate::record_writer::RecordWriter;
+use crate::security_hook::{
+    destination_section, forget_destination, forget_used_paths, used_path_sections,
+};
 use crate::task::{is_agent, write_header};
 
 /// What to take down, by number of the call.
@@ -35,6 +39,11 @@ pub(crate) const VECTORS: u64 = 16;
 pub(crate) const MAX_VECTORS: u64 = 1024;
 /// Bytes of the largest socket address, `struct sockaddr_storage`.
 pub(crate) const ADDRESS: u64 = 128;
+/// Bytes of control data that are taken (a power of two), less one: 253 descriptors, the most that one message carries, and the
+/// sender's credentials fit.
+const CONTROL: u64 = 2048;
+/// The page size less one: what of user memory can be read at all can be read up to the end of its page.
+const PAGE_MASK: u64 = 4095;
 /// Bytes of `struct mmsghdr`, and where in it the length of the message is.
 const MESSAGE: u64 = 64;
 const MESSAGE_LENGTH: u64 = 56;
@@ -69,12 +78,18 @@ pub(crate) fn plain(number: u32, result: i64, abi: Abi) -> u32 {
 #[inline(always)]
 pub(crate) fn with_paths(number: u32, result: i64, abi: Abi) -> u32 {
     let Some(call) = Call::begin(result, number, abi) else {
+        if is_hooked(number) {
+            forget_used_paths();
+        }
         return 0;
     };
     call.path(call.capture.paths[0], SectionTag::Path, SectionTag::Base);
     let second = call.capture.paths[1];
     if second.argument != 0 {
         call.path(second, SectionTag::SecondPath, SectionTag::SecondBase);
+    }
+    if call.capture.hook != HOOK_NONE {
+        used_path_sections(call.writer, call.capture.hook);
     }
     call.submit();
     0
@@ -85,6 +100,31 @@ pub(crate) fn with_paths(number: u32, result: i64, abi: Abi) -> u32 {
 pub(crate) fn sys_exit_descriptor(context: TracePointContext) -> u32 {
     let (number, result) = number_and_result(&context);
     with_descriptor(number, result, Abi::Native)
+}
+
+/// Whether a security hook may have told something of the call.
+#[inline(always)]
+fn is_hooked(number: u32) -> bool {
+    CAPTURES
+        .get(number)
+        .is_some_and(|capture| capture.hook != HOOK_NONE)
+}
+
+/// Descriptors in memory besides, in place of a single one.
+#[tracepoint(category = "syscalls", name = "sys_exit_list")]
+pub(crate) fn sys_exit_list(context: TracePointContext) -> u32 {
+    let (number, result) = number_and_result(&context);
+    with_list(number, result, Abi::Native)
+}
+
+/// The exit of a call with a list of descriptors, by whatever ABI.
+#[inline(always)]
+pub(crate) fn with_list(number: u32, result: i64, abi: Abi) -> u32 {
+    if let Some(call) = Call::begin(result, number, abi) {
+        call.list();
+        call.submit();
+    }
+    0
 }
 
 /// What the tracepoint of a system call's exit tells.
@@ -136,11 +176,17 @@ pub(crate) extern "C" fn record_foreign_message(result: u64, number: u64, messag
 #[inline(always)]
 fn message_of(result: u64, number: u64, message: u64, abi: Abi) -> u64 {
     let Some(call) = Call::begin(result.cast_signed(), number as u32, abi) else {
+        if is_hooked(number as u32) {
+            forget_destination();
+        }
         return 0;
     };
     let capture = call.capture;
-    call.buffer(message);
-    if capture.address != 0 {
+    let is_told = capture.hook != HOOK_NONE && destination_section(call.writer);
+    // To the verifier either: it would go through the rest once for each.
+    let is_told = call.writer.opaque(u64::from(is_told)) != 0;
+    call.buffer(message, is_told);
+    if capture.address != 0 && !is_told {
         let mut length = call.value(capture.address_length);
         // Of a receiving call it is the address of the length.
         if capture.is_read == 1 {
@@ -154,6 +200,9 @@ fn message_of(result: u64, number: u64, message: u64, abi: Abi) -> u64 {
     if capture.descriptor != 0 {
         let descriptor = call.value(capture.descriptor) as u32;
         descriptor_sections(call.writer, call.task, descriptor);
+    }
+    if capture.queue != 0 {
+        call.queue();
     }
     call.submit();
     // Of a call that moves messages the result is their number.
@@ -269,10 +318,83 @@ impl Call {
             self.writer.begin_section();
             let address = self.value(capture.argument);
             let length = u64::from(capture.length);
-            let is_read = self.writer.append_user::<256>(address, length);
-            let flags = if is_read { 0 } else { UNREADABLE };
+            let mut flags = 0;
+            if !self.writer.append_user::<256>(address, length) {
+                // A structure may be shorter than the longest that the call takes there.
+                let present = PAGE_MASK + 1 - (address & PAGE_MASK);
+                let is_read = present < length && self.writer.append_user::<256>(address, present);
+                flags = if is_read { TRUNCATED } else { UNREADABLE };
+            }
             self.writer.end_section(tag, flags);
         }
+    }
+
+    /// The descriptors that stand in memory, each with what it stands for.
+    #[inline(always)]
+    fn list(self) {
+        let capture = self.capture;
+        if capture.listed == 0 {
+            // No rule asks.
+            return;
+        }
+        let address = self.value(capture.listed);
+        // Two that the call made.
+        let mut number = 2;
+        let mut size = 4;
+        if capture.listed_number != 0 {
+            // The number is an `unsigned int`.
+            number = self.value(capture.listed_number) & 0xffff_ffff;
+            size = 8;
+        } else if self.value(agent_ebpf::RESULT).cast_signed() < 0 {
+            return;
+        }
+        let mut index = 0;
+        while index < MAX_LISTED {
+            if index >= number {
+                return;
+            }
+            if record_listed(address.wrapping_add(index * size), size) == 0 {
+                break;
+            }
+            index += 1;
+        }
+        if index < number {
+            self.writer.begin_section();
+            self.writer.end_section(SectionTag::Listed, TRUNCATED);
+        }
+    }
+
+    /// How many connections wait at a listening socket.
+    #[inline(always)]
+    fn queue(self) {
+        let (length, limit) = (offset!(sock_queue_length), offset!(sock_queue_limit));
+        let sock = sock_of_file(file_of(self.task, self.value(self.capture.queue) as u32));
+        if sock.is_null() || length == ABSENT || limit == ABSENT {
+            return;
+        }
+        self.writer.begin_section();
+        let part = self.writer.part_of_section::<QueuePart>();
+        // SAFETY: the part is inside the scratch buffer, which this program owns.
+        unsafe {
+            (*part).length = sock.read(length);
+            (*part).limit = sock.read(limit);
+        }
+        self.writer.end_section(SectionTag::Queue, 0);
+    }
+
+    /// The control data that came with a message.
+    #[inline(always)]
+    fn control(self, address: u64, length: u64) {
+        if address == 0 || length == 0 {
+            return;
+        }
+        self.writer.begin_section();
+        let is_read = self.writer.append_user::<CONTROL>(address, length);
+        let mut flags = if is_read { 0 } else { UNREADABLE };
+        if length >= CONTROL {
+            flags |= TRUNCATED;
+        }
+        self.writer.end_section(SectionTag::Control, flags);
     }
 
     #[inline(always)]
@@ -299,9 +421,9 @@ impl Call {
         self.writer.end_section(SectionTag::Address, flags);
     }
 
-    /// The start of the data that is moved.
+    /// The start of the data that is moved, and the address that a message names.
     #[inline(always)]
-    fn buffer(self, message: u64) {
+    fn buffer(self, message: u64, is_address_known: bool) {
         let capture = self.capture;
         if capture.buffer_kind == BUFFER_NONE {
             return;
@@ -329,7 +451,13 @@ impl Call {
                 self.set_message_length(address);
             }
             let header = self.message_header(address);
-            self.address(header[0], header[1] & 0xffff_ffff);
+            if !is_address_known {
+                self.address(header[0], header[1] & 0xffff_ffff);
+            }
+            // What it says of a call that failed is how much room there was.
+            if capture.is_read == 1 && self.value(agent_ebpf::RESULT).cast_signed() >= 0 {
+                self.control(header[4], header[5]);
+            }
             (address, length) = (header[2], header[3]);
         }
         if length > MAX_VECTORS {
@@ -377,19 +505,19 @@ impl Call {
     }
 
     /// What `struct user_msghdr` starts with: the address of the name, its length (and padding above 32 bits), the
-    /// address of the vectors, their number. Zeros if it cannot be read.
+    /// address of the vectors, their number, the address of control data, its length. Zeros if it cannot be read.
     #[inline(always)]
-    fn message_header(self, address: u64) -> [u64; 4] {
+    fn message_header(self, address: u64) -> [u64; 6] {
         if self.is_narrow {
             // `struct compat_msghdr` has the same members in 32 bits each.
-            let mut header = [0_u32; 4];
-            // SAFETY: the helper writes 16 bytes to `header`, zeros if they cannot be read.
-            unsafe { bpf_probe_read_user((&raw mut header).cast(), 16, address as *const _) };
+            let mut header = [0_u32; 6];
+            // SAFETY: the helper writes 24 bytes to `header`, zeros if they cannot be read.
+            unsafe { bpf_probe_read_user((&raw mut header).cast(), 24, address as *const _) };
             return header.map(u64::from);
         }
-        let mut header = [0_u64; 4];
-        // SAFETY: the helper writes 32 bytes to `header`, zeros if they cannot be read.
-        unsafe { bpf_probe_read_user((&raw mut header).cast(), 32, address as *const _) };
+        let mut header = [0_u64; 6];
+        // SAFETY: the helper writes 48 bytes to `header`, zeros if they cannot be read.
+        unsafe { bpf_probe_read_user((&raw mut header).cast(), 48, address as *const _) };
         header
     }
 

@@ -17,6 +17,13 @@ pub const BUFFER_MESSAGES: u8 = 4;
 /// Messages of one call that are recorded; the first that is not is counted as lost.
 pub const MAX_MESSAGES: u64 = 8;
 
+/// Descriptors of one call that are looked up; that there were more is noted. As many as a program with some dozens of
+/// connections waits for, and no more than a reader of an alert takes in: each costs a microsecond or so.
+pub const MAX_LISTED: u64 = 64;
+
+/// Bytes of a list's entry, `struct pollfd`, at most.
+pub const LISTED_ENTRY: usize = 8;
+
 /// Calls that succeed are recorded.
 pub const RECORD_SUCCESS: u8 = 1;
 /// Calls that fail are recorded.
@@ -43,6 +50,8 @@ pub enum CaptureProgram {
     Path,
     /// A descriptor, data and a socket address besides.
     Descriptor,
+    /// Descriptors that stand in memory besides.
+    List,
 }
 
 impl CaptureProgram {
@@ -53,6 +62,7 @@ impl CaptureProgram {
             Self::Plain => "sys_exit_plain",
             Self::Path => "sys_exit_path",
             Self::Descriptor => "sys_exit_descriptor",
+            Self::List => "sys_exit_list",
         }
     }
 }
@@ -105,11 +115,46 @@ pub struct Capture {
     pub address: u8,
     /// The argument with its length.
     pub address_length: u8,
+    /// The argument with a listening socket, whose queue is recorded.
+    pub queue: u8,
+    /// The argument that points to descriptors in memory; 0 if nothing asks for them.
+    pub listed: u8,
+    /// The argument with their number, if they are `struct pollfd`s; 0: they are the two that the call made.
+    pub listed_number: u8,
+    /// Which security hook of the kernel tells what the call used: one of `HOOK_*`.
+    pub hook: u8,
     /// Zero.
     pub reserved: [u8; 2],
 }
 
-const _: () = assert!(size_of::<Capture>() == 24);
+const _: () = assert!(size_of::<Capture>() == 28);
+
+/// [`Capture::hook`]: none, or it cannot be asked.
+pub const HOOK_NONE: u8 = 0;
+/// Something is removed.
+pub const HOOK_REMOVE: u8 = 1;
+/// A directory is made.
+pub const HOOK_MKDIR: u8 = 2;
+/// Something is renamed.
+pub const HOOK_RENAME: u8 = 3;
+/// A hard link is made.
+pub const HOOK_LINK: u8 = 4;
+/// A symbolic link is made.
+pub const HOOK_SYMLINK: u8 = 5;
+/// A file, device or pipe is made.
+pub const HOOK_MKNOD: u8 = 6;
+/// Permissions are changed.
+pub const HOOK_CHMOD: u8 = 7;
+/// The owner is changed.
+pub const HOOK_CHOWN: u8 = 8;
+/// The root directory is changed.
+pub const HOOK_CHROOT: u8 = 9;
+/// Something is mounted.
+pub const HOOK_MOUNT: u8 = 10;
+/// Something is unmounted.
+pub const HOOK_UMOUNT: u8 = 11;
+/// A message is sent.
+pub const HOOK_SENDMSG: u8 = 12;
 
 /// What a system call of another ABI stands for.
 #[repr(C)]
@@ -162,7 +207,7 @@ pub const FOREIGN_IPCS: u32 = 1120;
 pub const FOREIGN_CALLS: u32 = 1152;
 
 /// The programs for foreign calls, in the order of their numbers in [`ForeignCall::program`].
-pub const FOREIGN_PROGRAMS: [&str; 10] = [
+pub const FOREIGN_PROGRAMS: [&str; 11] = [
     "foreign_open",
     "foreign_connect",
     "foreign_execve",
@@ -170,6 +215,7 @@ pub const FOREIGN_PROGRAMS: [&str; 10] = [
     "foreign_plain",
     "foreign_path",
     "foreign_descriptor",
+    "foreign_list",
     "foreign_chdir",
     "foreign_chdir_plain",
     "foreign_chdir_descriptor",
@@ -177,7 +223,14 @@ pub const FOREIGN_PROGRAMS: [&str; 10] = [
 
 /// The programs that make the records of operations of `io_uring` where tracepoints tell of them: they follow those of
 /// foreign calls in the table of programs.
-pub const RING_PROGRAMS: [&str; 4] = ["ring_open", "ring_connect", "ring_call", "ring_network"];
+pub const RING_PROGRAMS: [&str; 6] = [
+    "ring_open",
+    "ring_connect",
+    "ring_call",
+    "ring_network",
+    "ring_read_write",
+    "ring_plain",
+];
 /// The place of the first of [`RING_PROGRAMS`].
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
 pub const RING_OPEN: u32 = FOREIGN_PROGRAMS.len() as u32;
@@ -187,5 +240,9 @@ pub const RING_CONNECT: u32 = RING_OPEN + 1;
 pub const RING_CALL: u32 = RING_OPEN + 2;
 /// The place of the fourth.
 pub const RING_NETWORK: u32 = RING_OPEN + 3;
+/// The place of the fifth.
+pub const RING_READ_WRITE: u32 = RING_OPEN + 4;
+/// The place of the sixth.
+pub const RING_PLAIN: u32 = RING_OPEN + 5;
 /// Places of the table of programs.
-pub const CALLED_PROGRAMS: u32 = RING_NETWORK + 1;
+pub const CALLED_PROGRAMS: u32 = RING_PLAIN + 1;

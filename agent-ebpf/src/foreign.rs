@@ -18,7 +18,7 @@ use aya_ebpf::programs::RawTracePointContext;
 use crate::call;
 use crate::connect::connected;
 use crate::exec::failed;
-use crate::kernel::{Abi, Registers, current_task, offset, user_registers};
+use crate::kernel::{Abi, Registers, Typed, current_task, offset, user_registers};
 use crate::native::NATIVE;
 use crate::open::opened;
 use crate::record_writer::RecordWriter;
@@ -39,11 +39,41 @@ const X32_BIT: u32 = 0x4000_0000;
 /// The first of the results that are errors, as an unsigned number of 32 bits.
 const FIRST_ERROR: u32 = 0xffff_f001;
 
+/// Whether the task is in a 32-bit call.
+#[inline(always)]
+fn is_in_32_bit_call(task: Typed) -> bool {
+    offset!(task_status) != ABSENT && task.u32(offset!(task_status)) & COMPAT != 0
+}
+
+/// The number, in the 64-bit ABI, of the call that the current task is in; `None` if it is a call of another ABI of
+/// which no rule wants to know.
+#[inline(always)]
+pub(crate) fn native_number(task: Typed) -> Option<u32> {
+    let registers = user_registers(task);
+    let number = registers.u32(offset!(regs_syscall));
+    if is_in_32_bit_call(task) {
+        let entry = FOREIGN.get(number)?;
+        let entry = match entry.program {
+            0 => return None,
+            FOREIGN_SOCKETCALL => {
+                FOREIGN.get(FOREIGN_SOCKET.wrapping_add(registers.u32(offset!(regs_bx))))?
+            }
+            _ => entry,
+        };
+        return Some(entry.number.into());
+    }
+    if number & X32_BIT == 0 || number == u32::MAX {
+        return Some(number);
+    }
+    let entry = FOREIGN.get(FOREIGN_X32.wrapping_add(number & !X32_BIT))?;
+    (entry.program != 0).then_some(entry.number.into())
+}
+
 /// The exit of any system call; arguments: registers, result.
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub(crate) fn sys_exit(context: RawTracePointContext) -> u32 {
     let task = current_task();
-    let is_32_bit = offset!(task_status) != ABSENT && task.u32(offset!(task_status)) & COMPAT != 0;
+    let is_32_bit = is_in_32_bit_call(task);
     let registers = user_registers(task);
     let own_number = registers.u32(offset!(regs_syscall));
     if !is_32_bit && (own_number & X32_BIT == 0 || own_number == u32::MAX) {
@@ -219,6 +249,13 @@ pub(crate) fn foreign_path(_context: RawTracePointContext) -> u32 {
 pub(crate) fn foreign_descriptor(_context: RawTracePointContext) -> u32 {
     noted().map_or(0, |(number, result)| {
         call::with_descriptor(number, result, Abi::Foreign)
+    })
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn foreign_list(_context: RawTracePointContext) -> u32 {
+    noted().map_or(0, |(number, result)| {
+        call::with_list(number, result, Abi::Foreign)
     })
 }
 

@@ -31,11 +31,13 @@ static SETTINGS: Settings = Settings {
     inode_size: 0,
     pid_numbers_flexible: 0,
     cpus: 0,
+    shared_buffers: 0,
     operations_low: 0,
     operations_high: 0,
     completion_is_entry: 0,
     request_nowait: 0,
     request_multishot: 0,
+    request_own_position: 0,
     iterator_plain: 0,
     iterator_vector: 0,
 };

@@ -31,12 +31,15 @@ mod fork;
 mod io_uring;
 mod kernel;
 mod kernel_event;
+mod listed;
 mod native;
 mod open;
 mod output;
 mod overlay;
 mod path;
 mod record_writer;
+mod security_hook;
+mod shared_buffer;
 mod task;
 mod working_directory;
 

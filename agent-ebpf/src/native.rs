@@ -64,6 +64,12 @@ pub(crate) fn native_descriptor(context: RawTracePointContext) -> u32 {
     call::with_descriptor(number, result, Abi::Native)
 }
 
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub(crate) fn native_list(context: RawTracePointContext) -> u32 {
+    let (number, result) = number_and_result(&context);
+    call::with_list(number, result, Abi::Native)
+}
+
 /// A change of the working directory that is no event to any rule.
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub(crate) fn native_chdir(context: RawTracePointContext) -> u32 {

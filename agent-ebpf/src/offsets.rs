@@ -180,6 +180,8 @@ offsets! {
     sock_v6_daddr: "sock" ["__sk_common.skc_v6_daddr"] Optional;
     sock_v6_rcv_saddr: "sock" ["__sk_common.skc_v6_rcv_saddr"] Optional;
     sock_state: "sock" ["__sk_common.skc_state"] Required;
+    sock_queue_length: "sock" ["sk_ack_backlog"] Optional;
+    sock_queue_limit: "sock" ["sk_max_ack_backlog"] Optional;
     unix_sock_addr: "unix_sock" ["addr"] Required;
     unix_sock_peer: "unix_sock" ["peer"] Required;
     unix_address_len: "unix_address" ["len"] Required;
@@ -228,6 +230,21 @@ offsets! {
     io_socket_domain: "io_socket" ["domain"] IoUring;
     io_socket_type: "io_socket" ["type"] IoUring;
     io_socket_protocol: "io_socket" ["protocol"] IoUring;
+    io_rw_position: "io_rw" ["kiocb.ki_pos"] IoUring;
+    io_rw_address: "io_rw" ["addr"] IoUring;
+    io_rw_length: "io_rw" ["len"] IoUring;
+    async_rw_done: "io_async_rw" ["bytes_done"] Alternative;
+    async_rw_iterator: "io_async_rw" ["iter", "s.iter"] Alternative;
+    kiocb_dio_complete: "kiocb" ["dio_complete"] Alternative;
+    io_xattr_path: "io_xattr" ["filename"] IoUring;
+    io_xattr_name: "io_xattr" ["ctx.kname"] IoUring;
+    io_xattr_size: "io_xattr" ["ctx.size"] IoUring;
+    io_xattr_flags: "io_xattr" ["ctx.flags"] IoUring;
+    io_sync_flags: "io_sync" ["flags"] IoUring;
+    io_splice_source: "io_splice" ["splice_fd_in"] IoUring;
+    io_splice_length: "io_splice" ["len"] IoUring;
+    io_splice_flags: "io_splice" ["flags"] IoUring;
+    io_shutdown_how: "io_shutdown" ["how"] IoUring;
     request_ring: "io_kiocb" ["ctx"] IoUringNetwork;
     request_user_data: "io_kiocb" ["cqe.user_data"] IoUringNetwork;
     request_async_data: "io_kiocb" ["async_data"] IoUringNetwork;
@@ -235,8 +252,12 @@ offsets! {
     io_message_length: "io_sr_msg" ["len"] IoUringNetwork;
     io_message_done: "io_sr_msg" ["done_io"] IoUringNetwork;
     io_message_flags: "io_sr_msg" ["msg_flags"] IoUringNetwork;
+    io_message_own_flags: "io_sr_msg" ["flags"] IoUringNetwork;
+    buffer_selection: "io_br_sel" ["addr"] Alternative;
     io_message_address: "io_sr_msg" ["addr"] Alternative;
     io_message_address_length: "io_sr_msg" ["addr_len"] Alternative;
+    message_name: "msghdr" ["msg_name"] Alternative;
+    message_name_length: "msghdr" ["msg_namelen"] Alternative;
     async_message_name: "io_async_msghdr" ["msg.msg_name"] IoUringNetwork;
     async_message_name_length: "io_async_msghdr" ["msg.msg_namelen"] IoUringNetwork;
     async_message_iterator: "io_async_msghdr" ["msg.msg_iter"] IoUringNetwork;
@@ -296,6 +317,8 @@ pub struct Settings {
     pub pid_numbers_flexible: u32,
     /// CPUs of the machine, which have the first scratch buffers.
     pub cpus: u32,
+    /// Buffers behind them, for programs that can be preempted.
+    pub shared_buffers: u32,
     /// The operations of `io_uring` that are recorded at their tracepoints, a bit each: those with numbers below 32.
     pub operations_low: u32,
     /// Those with numbers from 32 to 63.
@@ -306,6 +329,8 @@ pub struct Settings {
     pub request_nowait: u32,
     /// The flag of one that completes many times (`REQ_F_APOLL_MULTISHOT`).
     pub request_multishot: u32,
+    /// The flag of a request that reads or writes at the file's own position (`REQ_F_CUR_POS`).
+    pub request_own_position: u32,
     /// `ITER_UBUF` of `enum iter_type`: a plain buffer in user memory.
     pub iterator_plain: u32,
     /// `ITER_IOVEC`: an array of `struct iovec`.
@@ -315,7 +340,7 @@ pub struct Settings {
 impl Settings {
     /// The fields in their order: what the global's bytes are made of.
     #[must_use]
-    pub const fn to_array(self) -> [u32; 24] {
+    pub const fn to_array(self) -> [u32; 26] {
         [
             self.agent_pid,
             self.direct_loads,
@@ -334,18 +359,20 @@ impl Settings {
             self.inode_size,
             self.pid_numbers_flexible,
             self.cpus,
+            self.shared_buffers,
             self.operations_low,
             self.operations_high,
             self.completion_is_entry,
             self.request_nowait,
             self.request_multishot,
+            self.request_own_position,
             self.iterator_plain,
             self.iterator_vector,
         ]
     }
 }
 
-const _: () = assert!(size_of::<Settings>() == 24 * 4);
+const _: () = assert!(size_of::<Settings>() == 26 * 4);
 
 /// More bytes of moved data are never recorded (a power of two).
 pub const MAX_DATA: u32 = 4096;

@@ -30,7 +30,13 @@ impl KernelPath {
         }
     }
 
-    const NONE: Self = Self {
+    /// An entry in a mount.
+    #[inline(always)]
+    pub(crate) fn new(mount: Untyped, dentry: Untyped) -> Self {
+        Self { mount, dentry }
+    }
+
+    pub(crate) const NONE: Self = Self {
         mount: Untyped(0),
         dentry: Untyped(0),
     };
@@ -138,17 +144,19 @@ pub(crate) fn path_section(
     path: KernelPath,
 ) {
     writer.begin_section();
+    let flags = append_path(writer, root, path);
+    writer.end_section(tag, flags as u16);
+}
+
+/// Adds the components of `path` to what was begun; returns the flags that a section of them has.
+#[inline(always)]
+pub(crate) fn append_path(writer: RecordWriter, root: KernelPath, path: KernelPath) -> u64 {
     // A function that is checked by itself takes numbers only, and these may be pointers with a type.
     let root_mount = writer.opaque(root.mount.0);
     let root_dentry = writer.opaque(root.dentry.0);
-    let end = walk(
-        writer.index(),
-        root_mount,
-        root_dentry,
-        path.mount.0,
-        path.dentry.0,
-    );
-    writer.end_section(tag, end as u16);
+    let mount = writer.opaque(path.mount.0);
+    let dentry = writer.opaque(path.dentry.0);
+    walk(writer.index(), root_mount, root_dentry, mount, dentry)
 }
 
 /// Walks up from a path, through mount points, to the top of the mount tree, which the root is if it is

@@ -362,6 +362,16 @@ pub struct DescriptorPart {
 
 const _: () = assert!(size_of::<DescriptorPart>() == 80);
 
+/// The content of [`SectionTag::Queue`]: connections that wait to be accepted.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueuePart {
+    /// How many there are.
+    pub length: u32,
+    /// How many there may be.
+    pub limit: u32,
+}
+
 /// What a section holds.
 #[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -414,11 +424,22 @@ pub enum SectionTag {
     DescriptorPath = 23,
     /// The unix address of the descriptor's socket itself.
     OwnPath = 24,
+    /// The file, or the place for one, that the kernel found under the first path of a call, as components.
+    UsedPath = 26,
+    /// The same of the second path.
+    SecondUsedPath = 27,
+    /// An entry of a list of descriptors, as it is in memory; the sections about its descriptor follow, so the list
+    /// is the last of its record. An empty one, flagged [`TRUNCATED`], says that the list had more entries.
+    Listed = 30,
+    /// [`QueuePart`]
+    Queue = 31,
+    /// Control data that came with a message.
+    Control = 32,
 }
 
 impl SectionTag {
     /// Every tag.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::Args,
         Self::Env,
         Self::ExePath,
@@ -443,6 +464,11 @@ impl SectionTag {
         Self::Descriptor,
         Self::DescriptorPath,
         Self::OwnPath,
+        Self::UsedPath,
+        Self::SecondUsedPath,
+        Self::Listed,
+        Self::Queue,
+        Self::Control,
     ];
 
     /// The tag with this number.
@@ -478,11 +504,15 @@ pub const DROP_SCRATCH_BUSY: u32 = 16;
 pub const DROP_MESSAGES: u32 = 17;
 /// The names of an operation of `io_uring` were forgotten before it ended: too many at the same time.
 pub const DROP_OPERATIONS: u32 = 18;
+/// What the kernel used of a call was not noted: too many threads were in such calls at the same time.
+pub const DROP_USED: u32 = 19;
 /// Counters in the array.
-pub const DROP_COUNTERS: u32 = 19;
+pub const DROP_COUNTERS: u32 = 20;
 
-/// Buffers beside those of the CPUs, for the programs of `io_uring`.
-pub const SHARED_BUFFERS: u32 = 8;
+/// Buffers beside those of the CPUs, for programs at functions of the kernel: one a CPU, but at least as many.
+pub const MIN_SHARED_BUFFERS: u32 = 8;
+/// No more: as many as the table of those in use has places.
+pub const MAX_SHARED_BUFFERS: u32 = 1024;
 
 /// The reader sleeps, and the next record wakes it.
 pub const WAKE_FOR_ANY: u32 = 1;
@@ -506,14 +536,18 @@ pub mod names {
     pub const READER_ASLEEP: &str = "READER_ASLEEP";
     /// Operations of `io_uring` under way.
     pub const OPERATIONS: &str = "OPERATIONS";
-    /// Operations of `io_uring` on sockets under way, of which less is noted.
-    pub const ON_SOCKETS: &str = "ON_SOCKETS";
-    /// Requests of `io_uring` that accept more than one connection.
-    pub const MULTISHOT_ACCEPTS: &str = "MULTISHOT_ACCEPTS";
+    /// Operations of `io_uring` under way of which less is noted: most of those on sockets, reads, writes and others.
+    pub const SHORT_NOTES: &str = "SHORT_NOTES";
+    /// Requests of `io_uring` that complete many times.
+    pub const MULTISHOTS: &str = "MULTISHOTS";
     /// Buffers in which records are put together: one a CPU, and [`crate::SHARED_BUFFERS`].
     pub const SCRATCH: &str = "SCRATCH";
     /// [`crate::Capture`] by number of the system call.
     pub const CAPTURES: &str = "CAPTURES";
+    /// Paths that security hooks told, by thread.
+    pub const USED_PATHS: &str = "USED_PATHS";
+    /// Destinations that they told.
+    pub const DESTINATIONS: &str = "DESTINATIONS";
     /// [`crate::ForeignCall`] by number of the call in its ABI.
     pub const FOREIGN: &str = "FOREIGN";
     /// The programs of [`crate::FOREIGN_PROGRAMS`].

@@ -70,7 +70,6 @@ impl RecordWriter {
     }
 
     /// Starts a record in a buffer that belongs to no CPU, and that the caller has to itself.
-    #[cfg(not(feature = "bounded"))]
     #[inline(always)]
     pub(crate) fn begin_at(index: u32) -> Option<Self> {
         let scratch = SCRATCH.get_ptr_mut(index)?;
@@ -96,7 +95,6 @@ impl RecordWriter {
     }
 
     /// Room for something else than a record.
-    #[cfg(not(feature = "bounded"))]
     #[inline(always)]
     pub(crate) fn room<T>(self) -> *mut T {
         const { assert!(size_of::<T>() <= MAX_RECORD) }
@@ -346,6 +344,16 @@ impl RecordWriter {
         self.position().wrapping_sub(start)
     }
 
+    /// Goes on at this offset of the buffer, as if a section began there. Nothing that was written behind it is kept.
+    #[inline(always)]
+    pub(crate) fn move_to(self, offset: u64) {
+        // SAFETY: `self` came from `begin_at`.
+        unsafe {
+            core::ptr::write_volatile(&raw mut (*self.0).section, offset);
+            core::ptr::write_volatile(&raw mut (*self.0).position, offset);
+        }
+    }
+
     /// Starts a section; its header is written by [`Self::end_section`].
     #[inline(always)]
     pub(crate) fn begin_section(self) {
@@ -512,6 +520,17 @@ impl RecordWriter {
             self.advance(length);
         }
         !failed
+    }
+
+    /// Adds fewer than `LIMIT` (a power of two) bytes of kernel memory to the section that was begun.
+    #[inline(always)]
+    pub(crate) fn append_kernel<const LIMIT: u64>(self, address: u64, length: u64) {
+        let length = core::hint::black_box(length) & (LIMIT - 1);
+        // SAFETY: the cursor has MAX_RECORD bytes behind it, more than LIMIT; what cannot be read is zeros.
+        unsafe {
+            bpf_probe_read_kernel(self.cursor().cast(), length as u32, address as *const _);
+        }
+        self.advance(length);
     }
 
     /// A section with `length` (below 256) bytes of kernel memory.

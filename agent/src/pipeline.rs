@@ -15,7 +15,8 @@ use crate::alert::{Alert, AlertSender};
 use crate::container::{ContainerIdentity, ContainerMetadata, Known, MetadataTable};
 use crate::event::{DecodeError, Event, EventType, Payload, decode};
 use crate::fields::{
-    Context, EventFields, EventTimes, Extractors, FieldSource, FileNames, View, file_names,
+    Context, EventFields, EventTimes, Extractors, FieldSource, FileNames, ResolvedName, View,
+    file_names, resolved_names,
 };
 use crate::metrics::{Heartbeat, HotCounter, HotCounters};
 use crate::rules::{EvaluationCache, EventClass, Program, RuleIndex};
@@ -36,8 +37,6 @@ const ENDED_CONTAINERS: Duration = Duration::from_secs(30);
 const LAST_RECORDS: Duration = Duration::from_millis(300);
 /// How many records are handled before the clock is looked at.
 const BATCH: usize = 1024;
-/// The field that shows the kernel's path where it differs from the one that was passed.
-const RESOLVED_NAME: &str = "fd.resolved_name";
 
 /// The thread had to end.
 #[derive(Debug, Error)]
@@ -365,9 +364,8 @@ impl Matcher {
             },
             extractors: &self.extractors,
         };
-        let differs = !self.names.kernel.is_empty() && self.names.kernel != self.names.passed;
         let views: [&dyn FieldSource; 2] = [&passed, &kernel];
-        let views = if differs && self.second_view {
+        let views = if self.second_view && self.names.differ() {
             &views[..]
         } else {
             &views[..1]
@@ -393,7 +391,7 @@ impl Matcher {
             // An event that no rule asked the metadata for, and none matched, needs none.
             if !self.matches.is_empty() || witnesses.iter().any(Witness::was_asked) {
                 self.gauges.held.add(1);
-                let resolved = resolved_name(&passed, differs);
+                let resolved = resolved_names(&context);
                 let held = HeldEvent::new(
                     event.event_type,
                     class,
@@ -419,13 +417,13 @@ impl Matcher {
         );
         for index in &self.matches {
             self.counters.count_match(index.0);
-            let resolved = resolved_name(&passed, differs);
+            let resolved = resolved_names(&context);
             self.alerts.send(alert(
                 &self.program,
                 *index,
                 &passed,
                 context.time_ns(),
-                resolved.as_deref(),
+                &resolved,
             ));
         }
     }
@@ -507,7 +505,7 @@ impl Matcher {
         };
         for index in &self.matches {
             self.counters.count_match(index.0);
-            let resolved = held.resolved.as_deref();
+            let resolved = &held.resolved;
             self.alerts
                 .send(alert(&self.program, *index, *passed, held.time, resolved));
         }
@@ -525,33 +523,28 @@ fn class_of(event: &Event<'_>) -> EventClass {
     }
 }
 
-/// The name of the file that was opened, if it is another one than the name that was passed says.
-fn resolved_name(fields: &EventFields<'_>, names_differ: bool) -> Option<String> {
-    let context = &fields.context;
-    (names_differ && matches!(context.event.payload, Payload::Open(_)))
-        .then(|| String::from_utf8_lossy(&context.names.kernel).into_owned())
-}
-
 /// What a match of a rule says.
 fn alert(
     program: &Program,
     index: RuleIndex,
     fields: &dyn FieldSource,
     time: u64,
-    resolved: Option<&str>,
+    resolved: &[ResolvedName],
 ) -> Alert {
     let rule = program.rule(index);
     let value = |field: &crate::fields::FieldUse| {
         program.slot_of(field).and_then(|slot| fields.value(slot))
     };
     let (mut message, mut output_fields) = rule.output.render(&value);
-    if let Some(resolved) = resolved {
-        // The file that was opened is another one than its name says: that has to be seen.
+    // What was used is another file than its name says: that has to be seen.
+    for ResolvedName { field, label, path } in resolved {
         // A rule may print it itself.
-        if !output_fields.contains_key(RESOLVED_NAME) {
-            message.push_str(" resolved=");
-            message.push_str(resolved);
-            output_fields.insert(RESOLVED_NAME.to_owned(), resolved.into());
+        if !output_fields.contains_key(*field) {
+            message.push(' ');
+            message.push_str(label);
+            message.push('=');
+            message.push_str(path);
+            output_fields.insert((*field).to_owned(), path.as_str().into());
         }
     }
     Alert {

@@ -5,10 +5,18 @@ use libfuzzer_sys::fuzz_target;
 use peregrine::event::{Payload, decode};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(event) = decode(bytes)
-        && let Payload::Open(open) = event.payload
-        && let Some(path) = open.opened
-    {
-        path.to_vec();
+    let Ok(event) = decode(bytes) else {
+        return;
+    };
+    match event.payload {
+        Payload::Open(open) => {
+            open.opened.map(|path| path.to_vec());
+        }
+        Payload::Call(call) => {
+            for descriptor in call.listed.entries() {
+                descriptor.number();
+            }
+        }
+        _ => {}
     }
 });

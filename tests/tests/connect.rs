@@ -6,7 +6,7 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 
-use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, trigger};
+use peregrine_tests::{Agent, AgentBuilder, Alert, MARKER_RULE, Watch, trigger};
 
 fn rules() -> String {
     let own = std::process::id();
@@ -166,4 +166,32 @@ fn a_signal_ends_the_call_and_not_the_connecting() {
             .all(|alert| alert.text("evt.res") == "EINPROGRESS"),
         "{alerts:#?}"
     );
+}
+
+/// Every machine knows what `localhost` is.
+#[test]
+fn names_of_both_ends() {
+    let fields = ["fd.cip.name", "fd.sip.name", "fd.lip.name", "fd.rip.name"];
+    let named: Vec<String> = fields
+        .iter()
+        .map(|field| format!("{field} = localhost"))
+        .collect();
+    let condition = format!("evt.type = connect and {}", named.join(" and "));
+    let watch = Watch::start(&condition, &[&fields[..], &["fd.rport"]].concat());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let to = listener.local_addr().expect("it has an address");
+    // This one has no such name.
+    let other = TcpListener::bind("127.9.9.9:0").expect("a port is free");
+    let elsewhere = other.local_addr().expect("it has an address");
+    for address in [elsewhere, to] {
+        TcpStream::connect(address).expect("it connects");
+    }
+    let mut seen = watch.seen();
+    let port = to.port().to_string();
+    let expected = fields.map(|field| (field, "localhost"));
+    seen.take("connect", &[&expected[..], &[("fd.rport", &port)]].concat());
+    let port = u64::from(elsewhere.port());
+    let left = seen.of_type("connect");
+    let reaches = |alert: &&Alert| alert.field("fd.rport").as_u64() == Some(port);
+    assert!(!left.iter().any(reaches), "{left:?}");
 }

@@ -1,11 +1,11 @@
 //! Connects.
 
-use super::buffer::Buffer;
-use super::kind::number;
+use super::number;
 use super::operation::{Ended, process_name};
 use crate::connect::{self, Attempt};
 use crate::descriptor::sock_of_file;
 use crate::kernel::{current_task, offset};
+use crate::shared_buffer::Buffer;
 
 #[inline(always)]
 pub(super) fn record_connect(ended: &Ended) {

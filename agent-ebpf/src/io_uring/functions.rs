@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use agent_ebpf::DROP_OPERATIONS;
+use agent_ebpf::{ABSENT, DROP_OPERATIONS};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated::bpf_get_func_arg;
 use aya_ebpf::macros::{fentry, fexit, map};
@@ -10,11 +10,15 @@ use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::{FEntryContext, FExitContext};
 
 use super::connect::record_connect;
-use super::kind::{Kind, number, wanted_kind};
-use super::network::{ON_SOCKETS, forget, is_multishot, record_network};
+use super::kind::{Kind, wanted_kind};
+use super::network::record_network;
+use super::number;
 use super::operation::{Ended, OPERATIONS, ended};
+use super::plain::record_plain;
+use super::read_write::{bytes_done, record_read_write};
+use super::short_note::{SHORT_NOTES, forget, is_multishot, is_noted};
 use crate::connect::{IN_PROGRESS, thread};
-use crate::kernel::{Untyped, offset, setting};
+use crate::kernel::{Untyped, current_task, offset, setting};
 use crate::output::count_drop;
 use crate::task::is_agent;
 
@@ -95,6 +99,172 @@ at_function!(
     exit_io_symlinkat
 );
 at_function!("io_linkat", Linkat, enter_io_linkat, exit_io_linkat);
+at_function!(
+    "io_fsetxattr",
+    Fsetxattr,
+    enter_io_fsetxattr,
+    exit_io_fsetxattr
+);
+at_function!("io_setxattr", Setxattr, enter_io_setxattr, exit_io_setxattr);
+at_function!(
+    "io_fgetxattr",
+    Fgetxattr,
+    enter_io_fgetxattr,
+    exit_io_fgetxattr
+);
+at_function!("io_getxattr", Getxattr, enter_io_getxattr, exit_io_getxattr);
+
+/// The same for operations of which the request tells all.
+macro_rules! at_plain_function {
+    ($function:literal, $kind:ident, $entry:ident, $exit:ident) => {
+        #[fentry(function = $function)]
+        pub(crate) fn $entry(context: FEntryContext) -> u32 {
+            Kind::$kind.enters(&context)
+        }
+
+        #[fexit(function = $function)]
+        pub(crate) fn $exit(context: FExitContext) -> u32 {
+            exits_plain(Kind::$kind, &context)
+        }
+    };
+}
+
+at_plain_function!("io_fsync", Fsync, enter_io_fsync, exit_io_fsync);
+at_plain_function!(
+    "io_sync_file_range",
+    SyncFileRange,
+    enter_io_sync_file_range,
+    exit_io_sync_file_range
+);
+at_plain_function!(
+    "io_fallocate",
+    Fallocate,
+    enter_io_fallocate,
+    exit_io_fallocate
+);
+at_plain_function!(
+    "io_ftruncate",
+    Ftruncate,
+    enter_io_ftruncate,
+    exit_io_ftruncate
+);
+at_plain_function!("io_close", Close, enter_io_close, exit_io_close);
+at_plain_function!("io_statx", Statx, enter_io_statx, exit_io_statx);
+at_plain_function!("io_fadvise", Fadvise, enter_io_fadvise, exit_io_fadvise);
+at_plain_function!("io_madvise", Madvise, enter_io_madvise, exit_io_madvise);
+at_plain_function!(
+    "io_epoll_ctl",
+    EpollCtl,
+    enter_io_epoll_ctl,
+    exit_io_epoll_ctl
+);
+at_plain_function!("io_splice", Splice, enter_io_splice, exit_io_splice);
+at_plain_function!("io_tee", Tee, enter_io_tee, exit_io_tee);
+at_plain_function!("io_shutdown", Shutdown, enter_io_shutdown, exit_io_shutdown);
+
+/// The exit of a function of which the request tells all.
+#[inline(always)]
+fn exits_plain(kind: Kind, context: &FExitContext) -> u32 {
+    let request = request_of(context.as_ptr());
+    if is_agent() {
+        return 0;
+    }
+    if let Some(result) = result_of(request, context.arg::<i32>(2), |_| 0) {
+        record_plain(request.0, result);
+    }
+    forget(kind, request);
+    0
+}
+
+/// The same for reads and writes, which a few functions run of all kinds.
+macro_rules! at_read_write_function {
+    ($function:literal, $entry:ident, $exit:ident) => {
+        #[fentry(function = $function)]
+        pub(crate) fn $entry(context: FEntryContext) -> u32 {
+            enters_read_write(request_of(context.as_ptr()))
+        }
+
+        #[fexit(function = $function)]
+        pub(crate) fn $exit(context: FExitContext) -> u32 {
+            exits_read_write(request_of(context.as_ptr()), context.arg::<i32>(2))
+        }
+    };
+}
+
+at_read_write_function!("io_read", enter_io_read, exit_io_read);
+at_read_write_function!("io_write", enter_io_write, exit_io_write);
+at_read_write_function!("io_read_fixed", enter_io_read_fixed, exit_io_read_fixed);
+at_read_write_function!("io_write_fixed", enter_io_write_fixed, exit_io_write_fixed);
+at_read_write_function!("io_read_mshot", enter_io_read_mshot, exit_io_read_mshot);
+
+/// The kind of a request that reads or writes, if it is wanted.
+#[inline(always)]
+fn read_write_kind(request: Untyped) -> Option<Kind> {
+    wanted_kind(request).filter(|kind| kind.moves_data())
+}
+
+#[inline(always)]
+fn enters_read_write(request: Untyped) -> u32 {
+    // One of the two: for the verifier, and since only those with vectors need the room.
+    match read_write_kind(request) {
+        Some(Kind::Readv | Kind::Writev) => Kind::Readv.note(request),
+        Some(_) => Kind::Read.note(request),
+        None => {}
+    }
+    0
+}
+
+#[inline(always)]
+fn exits_read_write(request: Untyped, returned: i32) -> u32 {
+    let Some(kind) = read_write_kind(request) else {
+        return 0;
+    };
+    // What is not noted was recorded by a function that this one called.
+    if is_agent() || !is_noted(kind, request) {
+        return 0;
+    }
+    if returned == WAITS {
+        // It ends in `io_req_rw_complete`.
+        return 0;
+    }
+    if let Some(result) = result_of(request, returned, |request| bytes_done(request) as i32) {
+        record_read_write(request.0, result);
+    }
+    forget(kind, request);
+    0
+}
+
+/// A read or write that had to wait is completed by its process, `io_req_rw_complete(request, ...)`: with its result, but
+/// where the file's own function gives that only now (`kiocb.dio_complete`, since 6.6).
+#[fentry(function = "io_req_rw_complete")]
+pub(crate) fn enter_io_req_rw_complete(context: FEntryContext) -> u32 {
+    if offset!(kiocb_dio_complete) == ABSENT {
+        completes_read_write(request_of(context.as_ptr()));
+    }
+    0
+}
+
+/// Its end: since 6.6 the request lives on until the completions of its ring are flushed.
+#[fexit(function = "io_req_rw_complete")]
+pub(crate) fn exit_io_req_rw_complete(context: FExitContext) -> u32 {
+    if offset!(kiocb_dio_complete) != ABSENT {
+        completes_read_write(request_of(context.as_ptr()));
+    }
+    0
+}
+
+#[inline(always)]
+fn completes_read_write(request: Untyped) {
+    let Some(kind) = read_write_kind(request) else {
+        return;
+    };
+    // A thread of the kernel completes what a process that ended had begun: nobody does that.
+    if !is_agent() && !current_task().follow(offset!(task_mm)).is_null() {
+        let result: i32 = request.read(offset!(request_result));
+        record_read_write(request.0, result.into());
+    }
+    forget(kind, request);
+}
 
 /// The same for operations on sockets.
 macro_rules! at_network_function {
@@ -189,16 +359,17 @@ pub(crate) fn enter_io_fixed_fd_install(context: FEntryContext) -> u32 {
     if let Some(operation) = OPERATIONS.get_ptr_mut(request) {
         // SAFETY: the operation is in its map.
         unsafe { (*operation).file = file };
-    } else if let Some(noted) = ON_SOCKETS.get_ptr_mut(request) {
+    } else if let Some(noted) = SHORT_NOTES.get_ptr_mut(request) {
         // SAFETY: the entry is in its map.
         unsafe { (*noted).file = file };
     }
     0
 }
 
-/// What an operation on a socket came to, as a system call's result; `None` if it goes on.
+/// What an operation came to whose function returned, as a system call's result; `None` if it goes on. Of one that failed,
+/// `done` tells how many bytes it had moved before: that is what the kernel tells the program.
 #[inline(always)]
-fn network_result(kind: Kind, request: Untyped, returned: i32) -> Option<i64> {
+fn result_of(request: Untyped, returned: i32, done: impl FnOnce(Untyped) -> i32) -> Option<i64> {
     let flags: u32 = request.read(offset!(request_flags));
     let result = match returned {
         DONE => request.read(offset!(request_result)),
@@ -207,21 +378,26 @@ fn network_result(kind: Kind, request: Untyped, returned: i32) -> Option<i64> {
         // The last of many, up to 6.14.
         CANCELLED if is_multishot(request) => request.read(offset!(request_result)),
         error => {
-            let command = request.plus(offset!(request_command));
-            let is_message = matches!(
-                kind,
-                Kind::Send | Kind::Sendmsg | Kind::Recv | Kind::Recvmsg
-            );
-            let done: i32 = if is_message {
-                command.read(offset!(io_message_done))
-            } else {
-                0
-            };
-            // It failed when a part was done, and that is what it tells.
+            let done = done(request);
             if done > 0 { done } else { error }
         }
     };
     Some(result.into())
+}
+
+/// Bytes of a message that were moved.
+#[inline(always)]
+fn message_done(kind: Kind, request: Untyped) -> i32 {
+    let is_message = matches!(
+        kind,
+        Kind::Send | Kind::Sendmsg | Kind::Recv | Kind::Recvmsg
+    );
+    if is_message {
+        let command = request.plus(offset!(request_command));
+        command.read(offset!(io_message_done))
+    } else {
+        0
+    }
 }
 
 /// The request that a function is called with, its first argument. What a program reads out of its context is a typed
@@ -255,7 +431,8 @@ fn exits_network(kind: Kind, context: &FExitContext) -> u32 {
     if is_agent() {
         return 0;
     }
-    if let Some(result) = network_result(kind, request, context.arg::<i32>(2)) {
+    let done = |request| message_done(kind, request);
+    if let Some(result) = result_of(request, context.arg::<i32>(2), done) {
         record_network(kind, request.0, result);
     }
     forget(kind, request);
@@ -269,11 +446,13 @@ fn exits_network(kind: Kind, context: &FExitContext) -> u32 {
 /// One completion of many.
 #[inline(always)]
 fn completes_one(request: Untyped, result: i32) -> u32 {
-    if let Some(kind) = wanted_kind(request)
-        && kind.is_on_socket()
-        && !is_agent()
-    {
-        record_network(kind, request.0, i64::from(result));
+    if is_agent() {
+        return 0;
+    }
+    match wanted_kind(request) {
+        Some(kind) if kind.is_on_socket() => record_network(kind, request.0, i64::from(result)),
+        Some(kind) if kind.moves_data() => record_read_write(request.0, i64::from(result)),
+        _ => {}
     }
     0
 }

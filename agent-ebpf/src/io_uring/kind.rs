@@ -2,35 +2,18 @@
 
 use agent_ebpf::DROP_OPERATIONS;
 
-use super::buffer::Buffer;
 use super::connect::record_connect;
-use super::names::{Names, record_call};
-use super::network::{note_on_socket, note_with_address};
+use super::names::{Names, note_attribute, record_call};
+use super::network::note_with_address;
+use super::number;
 use super::open::{note_open, record_open};
 use super::operation::{Ended, OPERATIONS, Operation, copy_name, descriptor, descriptor_of};
+use super::read_write::note_vectors;
+use super::short_note::note_shortly;
 use crate::kernel::{Untyped, offset, setting};
 use crate::output::count_drop;
+use crate::shared_buffer::Buffer;
 use crate::task::is_agent;
-
-/// Numbers of system calls of x86-64.
-pub(super) mod number {
-    pub(in crate::io_uring) const OPENAT: u32 = 257;
-    pub(in crate::io_uring) const OPENAT2: u32 = 437;
-    pub(in crate::io_uring) const CONNECT: u32 = 42;
-    pub(in crate::io_uring) const SOCKET: u32 = 41;
-    pub(in crate::io_uring) const UNLINKAT: u32 = 263;
-    pub(in crate::io_uring) const RENAMEAT2: u32 = 316;
-    pub(in crate::io_uring) const MKDIRAT: u32 = 258;
-    pub(in crate::io_uring) const SYMLINKAT: u32 = 266;
-    pub(in crate::io_uring) const LINKAT: u32 = 265;
-    pub(in crate::io_uring) const SENDTO: u32 = 44;
-    pub(in crate::io_uring) const RECVFROM: u32 = 45;
-    pub(in crate::io_uring) const SENDMSG: u32 = 46;
-    pub(in crate::io_uring) const RECVMSG: u32 = 47;
-    pub(in crate::io_uring) const BIND: u32 = 49;
-    pub(in crate::io_uring) const LISTEN: u32 = 50;
-    pub(in crate::io_uring) const ACCEPT4: u32 = 288;
-}
 
 /// The kinds of operations that are recorded.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +34,26 @@ pub(super) enum Kind {
     Accept,
     Bind,
     Listen,
+    Read,
+    Readv,
+    Write,
+    Writev,
+    Fsetxattr,
+    Setxattr,
+    Fgetxattr,
+    Getxattr,
+    Fsync,
+    SyncFileRange,
+    Fallocate,
+    Ftruncate,
+    Close,
+    Statx,
+    Fadvise,
+    Madvise,
+    EpollCtl,
+    Splice,
+    Tee,
+    Shutdown,
 }
 
 impl Kind {
@@ -58,7 +61,13 @@ impl Kind {
     #[inline(always)]
     pub(super) fn of(opcode: u8) -> Option<Self> {
         Some(match opcode {
-            // With 48 and 47: the zero-copy ones.
+            // With others than the first: registered buffers, many times, or without copies.
+            22 | 4 | 49 => Self::Read,
+            1 | 60 => Self::Readv,
+            23 | 5 => Self::Write,
+            2 | 61 => Self::Writev,
+            3 => Self::Fsync,
+            8 => Self::SyncFileRange,
             9 | 48 => Self::Sendmsg,
             10 => Self::Recvmsg,
             13 => Self::Accept,
@@ -72,7 +81,21 @@ impl Kind {
             37 => Self::Mkdirat,
             38 => Self::Symlinkat,
             39 => Self::Linkat,
+            17 => Self::Fallocate,
+            19 => Self::Close,
+            21 => Self::Statx,
+            24 => Self::Fadvise,
+            25 => Self::Madvise,
+            29 => Self::EpollCtl,
+            30 => Self::Splice,
+            33 => Self::Tee,
+            34 => Self::Shutdown,
+            41 => Self::Fsetxattr,
+            42 => Self::Setxattr,
+            43 => Self::Fgetxattr,
+            44 => Self::Getxattr,
             45 => Self::Socket,
+            55 => Self::Ftruncate,
             56 => Self::Bind,
             57 => Self::Listen,
             _ => return None,
@@ -94,13 +117,46 @@ impl Kind {
         )
     }
 
+    /// Whether it is one of those that [`record_read_write`](super::read_write::record_read_write) records.
+    #[inline(always)]
+    pub(super) fn moves_data(self) -> bool {
+        matches!(self, Self::Read | Self::Readv | Self::Write | Self::Writev)
+    }
+
+    /// Whether it is one of those that [`record_plain`](super::plain::record_plain) records.
+    #[inline(always)]
+    pub(super) fn is_plain(self) -> bool {
+        matches!(
+            self,
+            Self::Fsync
+                | Self::SyncFileRange
+                | Self::Fallocate
+                | Self::Ftruncate
+                | Self::Close
+                | Self::Statx
+                | Self::Fadvise
+                | Self::Madvise
+                | Self::EpollCtl
+                | Self::Splice
+                | Self::Tee
+                | Self::Shutdown
+        )
+    }
+
+    /// Whether its record is made of its [`Operation`] alone.
+    #[inline(always)]
+    pub(super) fn is_recorded_by_note(self) -> bool {
+        !self.is_on_socket() && !self.moves_data() && !self.is_plain()
+    }
+
     /// Whether there is an [`Operation`] of it: that of the others would take much room to say little.
     #[inline(always)]
     pub(super) fn is_noted_in_full(self) -> bool {
-        !matches!(
-            self,
-            Self::Recv | Self::Recvmsg | Self::Accept | Self::Listen
-        )
+        !self.is_plain()
+            && !matches!(
+                self,
+                Self::Read | Self::Write | Self::Recv | Self::Recvmsg | Self::Accept | Self::Listen
+            )
     }
 
     /// Takes down what is known when the operation begins.
@@ -110,8 +166,8 @@ impl Kind {
             return;
         }
         let command = request.plus(offset!(request_command));
-        if self.is_on_socket() && !self.is_noted_in_full() {
-            note_on_socket(self, request, command);
+        if !self.is_noted_in_full() {
+            note_shortly(self, request, command);
             return;
         }
         let Some(buffer) = Buffer::take() else {
@@ -190,6 +246,10 @@ impl Kind {
                     command.follow(offset!(io_link_new_name)),
                 );
             }
+            Self::Readv | Self::Writev => note_vectors(request, command, operation),
+            Self::Fsetxattr | Self::Setxattr | Self::Fgetxattr | Self::Getxattr => {
+                note_attribute(self, request, command, operation);
+            }
             _ => note_with_address(self, request, command, operation),
         }
         if OPERATIONS.insert(request.0, &*operation, 0).is_err() {
@@ -218,6 +278,27 @@ impl Kind {
             Self::Accept => (number::ACCEPT4, Names::None),
             Self::Bind => (number::BIND, Names::None),
             Self::Listen => (number::LISTEN, Names::None),
+            Self::Fsetxattr => (number::FSETXATTR, Names::FileAndText),
+            Self::Setxattr => (number::SETXATTR, Names::NameAndText),
+            Self::Fgetxattr => (number::FGETXATTR, Names::FileAndText),
+            Self::Getxattr => (number::GETXATTR, Names::NameAndText),
+            // Those without a position: the others need a look at the request.
+            Self::Read => (number::READ, Names::None),
+            Self::Readv => (number::READV, Names::None),
+            Self::Write => (number::WRITE, Names::None),
+            Self::Writev => (number::WRITEV, Names::None),
+            Self::Fsync => (number::FSYNC, Names::None),
+            Self::SyncFileRange => (number::SYNC_FILE_RANGE, Names::None),
+            Self::Fallocate => (number::FALLOCATE, Names::None),
+            Self::Ftruncate => (number::FTRUNCATE, Names::None),
+            Self::Close => (number::CLOSE, Names::None),
+            Self::Statx => (number::STATX, Names::None),
+            Self::Fadvise => (number::FADVISE64, Names::None),
+            Self::Madvise => (number::MADVISE, Names::None),
+            Self::EpollCtl => (number::EPOLL_CTL, Names::None),
+            Self::Splice => (number::SPLICE, Names::None),
+            Self::Tee => (number::TEE, Names::None),
+            Self::Shutdown => (number::SHUTDOWN, Names::None),
         }
     }
 

@@ -10,12 +10,17 @@
 //!
 //! What runs an operation is the thread that submitted it, or one that the kernel made in the same process.
 
-mod buffer;
 mod connect;
 mod functions;
 mod kind;
 mod names;
 mod network;
+mod number;
 mod open;
 mod operation;
+mod plain;
+mod read_write;
+mod record;
+mod short_note;
 mod tracepoints;
+mod vectors;

@@ -2,10 +2,13 @@
 
 use agent_ebpf::{CallPart, RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SectionTag};
 
-use super::buffer::Buffer;
-use super::operation::{Ended, process_name};
+use super::kind::Kind;
+use super::operation::{Ended, Operation, copy_name, copy_text, descriptor_of, process_name};
 use crate::call::{CAPTURES, RESULT_VALUE, path_base};
-use crate::kernel::current_task;
+use crate::descriptor::file_sections;
+use crate::kernel::{Untyped, current_task, offset};
+use crate::open::AT_FDCWD;
+use crate::shared_buffer::Buffer;
 use crate::task::write_header;
 
 /// Which arguments of a system call have a name.
@@ -19,6 +22,32 @@ pub(super) enum Names {
     Two(usize, usize),
     /// The first is a text, the second a name relative to the directory in this argument.
     TextAndName(usize),
+    /// The first is a name relative to the working directory, the second a text.
+    NameAndText,
+    /// The first is the file that the request is about, the second a text.
+    FileAndText,
+}
+
+/// Takes down what is known when an operation on an extended attribute begins and gone when it ends.
+#[inline(always)]
+pub(super) fn note_attribute(
+    kind: Kind,
+    request: Untyped,
+    command: Untyped,
+    operation: &mut Operation,
+) {
+    // setxattr(path, name, value, size, flags), or the same with a descriptor.
+    if matches!(kind, Kind::Fsetxattr | Kind::Fgetxattr) {
+        operation.values[0] = descriptor_of(request);
+    } else {
+        copy_name(&mut operation.first, command.follow(offset!(io_xattr_path)));
+    }
+    operation.values[3] = command.read(offset!(io_xattr_size));
+    operation.values[4] = command.read::<u32>(offset!(io_xattr_flags)).into();
+    copy_text(
+        &mut operation.second,
+        command.follow(offset!(io_xattr_name)),
+    );
 }
 
 /// Makes the record of an operation that stands for a system call recorded by its entry in `CAPTURES`.
@@ -62,6 +91,17 @@ pub(super) fn record_call(ended: &Ended, syscall: u32, names: Names) {
     let is_always = capture.always_base != 0;
     if let Names::TextAndName(_) = names {
         writer.kernel_string(SectionTag::FirstText, first);
+    }
+    if let Names::NameAndText = names {
+        writer.kernel_string(SectionTag::Path, first);
+        path_base(writer, task, AT_FDCWD, is_always, SectionTag::Base);
+    }
+    if let Names::NameAndText | Names::FileAndText = names {
+        writer.kernel_string(SectionTag::FirstText, second);
+    }
+    if let Names::FileAndText = names {
+        let object = ended.request.follow(offset!(request_file));
+        file_sections(writer, task, object);
     }
     if let Names::One(directory) | Names::Two(directory, _) | Names::TextAndName(directory) = names
     {

@@ -5,67 +5,31 @@
 //! without it they are read from where the kernel reads them next. Data is read when the operation ends, as that of system
 //! calls is.
 
-use agent_ebpf::{
-    ABSENT, CallPart, DROP_OPERATIONS, RECORD_FAILURE, RECORD_SUCCESS, RecordKind, SectionTag,
-    TRUNCATED, UNREADABLE,
-};
+use agent_ebpf::{ABSENT, DROP_OPERATIONS, SectionTag};
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
-use aya_ebpf::macros::map;
-use aya_ebpf::maps::LruHashMap;
 
-use super::buffer::Buffer;
-use super::kind::{Kind, number};
-use super::operation::{OPERATIONS, Operation, UNKNOWN, descriptor_of, process_name};
-use crate::call::{
-    ADDRESS, CAPTURES, MAX_VECTORS, REQUESTED_VALUE, RESULT_VALUE, VECTORS, append_data_to,
-};
-use crate::descriptor::{file_of, file_sections};
+use super::kind::Kind;
+use super::number;
+use super::operation::{OPERATIONS, Operation, UNKNOWN, descriptor_of};
+use super::read_write::CHOOSES_BUFFER;
+use super::record::{Record, end_record, object_of};
+use super::short_note::{SHORT_NOTES, is_multishot, noted_descriptor};
+use super::vectors::{Space, VECTOR_COUNT, Vectors};
+use crate::call::{ADDRESS, REQUESTED_VALUE};
+use crate::descriptor::file_of;
 use crate::kernel::{Untyped, current_task, offset, setting};
 use crate::output::count_drop;
-use crate::record_writer::RecordWriter;
-use crate::task::write_header;
 
 /// `MSG_CMSG_COMPAT`: pointers in the header of the message have 32 bits.
 const NARROW_MESSAGE: u32 = 1 << 31;
+/// `IORING_RECVSEND_BUNDLE`: the data is in as many buffers of the ring as it needs.
+const BUNDLE: u16 = 1 << 4;
 /// [`Operation::values`]: the length of the address, which is in [`Operation::first`].
 const ADDRESS_LENGTH: usize = 6;
-/// [`Operation::values`]: the number of `struct iovec`s, of which the first [`VECTORS`] are in [`Operation::second`].
-const VECTOR_COUNT: usize = 7;
 /// `AF_MAX`
 const ADDRESS_FAMILIES: u16 = 46;
-/// Bytes of `struct iovec`.
-const VECTOR: u64 = 16;
 
-/// What is noted of an operation of which the request tells the rest when it ends.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub(super) struct OnSocket {
-    /// The descriptor; -1 if it has none. The request keeps something else in its place later.
-    descriptor: i64,
-    /// The socket that was accepted into a slot of the ring, or [`UNKNOWN`].
-    pub(super) file: u64,
-}
-
-/// By the address of the request. A server waits for many sockets at the same time, so there is room for more of these
-/// than for [`OPERATIONS`]. What is forgotten is recorded without its descriptor's number.
-#[map]
-pub(super) static ON_SOCKETS: LruHashMap<u64, OnSocket> = LruHashMap::with_max_entries(1, 0);
-
-/// Takes down what is known when an operation begins and gone when it ends.
-#[inline(always)]
-pub(super) fn note_on_socket(kind: Kind, request: Untyped, command: Untyped) {
-    let is_slot = kind == Kind::Accept && command.read::<u32>(offset!(io_accept_slot)) != 0;
-    let noted = OnSocket {
-        descriptor: descriptor_of(request).cast_signed(),
-        // It gets no descriptor.
-        file: if is_slot { UNKNOWN } else { 0 },
-    };
-    if ON_SOCKETS.insert(request.0, noted, 0).is_err() {
-        count_drop(DROP_OPERATIONS);
-    }
-}
-
-/// The same with an address or a message.
+/// Takes down what is known when an operation with an address or a message begins and gone when it ends.
 #[inline(always)]
 pub(super) fn note_with_address(
     kind: Kind,
@@ -113,30 +77,6 @@ fn bound_address(copy: Untyped) -> Untyped {
     copy.plus(offset!(async_message_address))
 }
 
-/// Forgets what was noted of an operation.
-#[inline(always)]
-pub(super) fn forget(kind: Kind, request: Untyped) {
-    // It may have gone by itself.
-    let _gone = if kind.is_noted_in_full() {
-        OPERATIONS.remove(request.0)
-    } else {
-        ON_SOCKETS.remove(request.0)
-    };
-}
-
-/// Whether a request completes many times.
-#[inline(always)]
-pub(super) fn is_multishot(request: Untyped) -> bool {
-    request.read::<u32>(offset!(request_flags)) & setting!(request_multishot) != 0
-}
-
-/// Whose addresses they are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Space {
-    Kernel,
-    User,
-}
-
 /// The destination in the kernel's copy of a header.
 #[inline(always)]
 fn copied_name(operation: &mut Operation, copy: Untyped) {
@@ -167,30 +107,19 @@ fn copy_address(operation: &mut Operation, address: u64, length: u64, space: Spa
 /// The destination and the vectors of a message that is sent.
 #[inline(always)]
 fn note_message(command: Untyped, operation: &mut Operation, copy: Untyped) {
-    let (mut vectors, mut count, mut space) = (0_u64, 0_u64, Space::Kernel);
+    let mut vectors = Vectors::NONE;
     if !copy.is_null() {
         copied_name(operation, copy);
         // What was sent already is not in the iterator any more.
         if command.read::<u32>(offset!(io_message_done)) == 0 {
             let iterator = copy.plus(offset!(async_message_iterator));
-            let kind = u32::from(iterator.read::<u8>(offset!(iterator_type)));
-            let place: u64 = iterator.read(offset!(iterator_vectors));
-            if kind == setting!(iterator_plain) {
-                // SAFETY: a place for two words at the start of 4 KiB at a multiple of 8.
-                unsafe {
-                    let vector = operation.second.as_mut_ptr().cast::<u64>();
-                    *vector = place;
-                    *vector.add(1) = iterator.read(offset!(iterator_count));
-                }
-                operation.values[VECTOR_COUNT] = 1;
+            let Some(found) = Vectors::of_iterator(iterator, operation) else {
                 return;
-            }
-            if kind == setting!(iterator_vector) {
-                (vectors, count) = (place, iterator.read(offset!(iterator_segments)));
-            }
+            };
+            vectors = found;
         }
     }
-    if vectors == 0 {
+    if vectors.place == 0 {
         let flags: u32 = command.read(offset!(io_message_flags));
         if flags & NARROW_MESSAGE != 0 {
             return;
@@ -199,31 +128,16 @@ fn note_message(command: Untyped, operation: &mut Operation, copy: Untyped) {
         if copy.is_null() && header.name != 0 {
             copy_address(operation, header.name, header.name_length, Space::User);
         }
-        (vectors, count, space) = (header.vectors, header.count, Space::User);
+        vectors = header.vectors;
     }
-    if count > MAX_VECTORS {
-        count = MAX_VECTORS;
-    }
-    let copied = if count > VECTORS { VECTORS } else { count };
-    // For the verifier.
-    let length = core::hint::black_box(copied * VECTOR) & (2 * VECTORS * VECTOR - 1);
-    let place = operation.second.as_mut_ptr().cast();
-    // SAFETY: the masked length is far below that of the place.
-    let failed = unsafe {
-        match space {
-            Space::Kernel => bpf_probe_read_kernel(place, length as u32, vectors as *const _),
-            Space::User => bpf_probe_read_user(place, length as u32, vectors as *const _),
-        }
-    };
-    operation.values[VECTOR_COUNT] = if failed == 0 { count } else { 0 };
+    vectors.note(operation);
 }
 
 /// A `struct user_msghdr`, as far as it matters.
 struct Header {
     name: u64,
     name_length: u64,
-    vectors: u64,
-    count: u64,
+    vectors: Vectors,
 }
 
 #[inline(always)]
@@ -235,8 +149,11 @@ fn user_header(address: u64) -> Header {
     Header {
         name: header[0],
         name_length: header[1] & 0xffff_ffff,
-        vectors: header[2],
-        count: header[3],
+        vectors: Vectors {
+            place: header[2],
+            count: header[3],
+            space: Space::User,
+        },
     }
 }
 
@@ -255,7 +172,7 @@ pub(super) fn record_network(kind: Kind, request: u64, result: i64) {
         begin_network(request, result)
     };
     if begun != 0 {
-        end_network(begun - 1, object);
+        end_record(begun - 1, object);
     }
 }
 
@@ -266,7 +183,7 @@ pub(super) fn record_accept(result: i64, flags: u64, file: u64) {
     let object = accepted_object(result, file);
     let begun = begin_accept(result, flags);
     if begun != 0 {
-        end_network(begun - 1, object);
+        end_record(begun - 1, object);
     }
 }
 
@@ -279,20 +196,14 @@ extern "C" fn network_object(request: u64, result: u64) -> u64 {
         return 0;
     };
     if kind == Kind::Accept {
-        let file = match ON_SOCKETS.get_ptr(request.0) {
+        let file = match SHORT_NOTES.get_ptr(request.0) {
             // SAFETY: the entry is in its map.
             Some(noted) => unsafe { (*noted).file },
             None => 0,
         };
         return accepted_object(result, file);
     }
-    let object = request.follow(offset!(request_file));
-    let descriptor = noted_descriptor(kind, request);
-    if object.is_null() && descriptor >= 0 {
-        // It is found when the operation runs, and this one is only submitted.
-        return file_of(current_task(), descriptor as u32).0;
-    }
-    object.0
+    object_of(kind, request).0
 }
 
 #[inline(always)]
@@ -302,21 +213,6 @@ fn accepted_object(result: u64, file: u64) -> u64 {
         0 => file_of(current_task(), result as u32).0,
         UNKNOWN => 0,
         file => file,
-    }
-}
-
-/// The descriptor of an operation that is under way; -1 if there is none, or it was forgotten.
-#[inline(always)]
-fn noted_descriptor(kind: Kind, request: Untyped) -> i64 {
-    // SAFETY: what is found is in its map.
-    unsafe {
-        if kind.is_noted_in_full() {
-            let noted = OPERATIONS.get_ptr(request.0);
-            noted.map_or(-1, |noted| (*noted).values[0].cast_signed())
-        } else {
-            let noted = ON_SOCKETS.get_ptr(request.0);
-            noted.map_or(-1, |noted| (*noted).descriptor)
-        }
     }
 }
 
@@ -392,69 +288,27 @@ extern "C" fn begin_accept(result: u64, flags: u64) -> u64 {
     record.writer.index() + 1
 }
 
-/// Ends the record that was begun in this buffer with what it is about.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn end_network(index: u64, object: u64) -> u64 {
-    if let Some(buffer) = Buffer::resume(index) {
-        file_sections(buffer.writer, current_task(), Untyped(object));
-        buffer.writer.submit(RecordKind::Call);
-        buffer.give_back();
+/// The buffer that the ring chose for a receive; 0 if it cannot be told.
+///
+/// Kernels without `struct io_br_sel`, before 6.18, put its address in the place of the program's; from 6.10 on, whose sends
+/// have no address in the request, only of requests that receive many times is that known to be it. Newer ones have it in the
+/// copy of the header, which is gone when a request ends that receives once.
+#[inline(always)]
+fn chosen_buffer(request: Untyped, start: u64) -> u64 {
+    if offset!(buffer_selection) == ABSENT {
+        let is_known = offset!(io_message_address) != ABSENT || is_multishot(request);
+        return if is_known { start } else { 0 };
     }
-    0
-}
-
-/// A record under construction.
-#[derive(Clone, Copy)]
-struct Record {
-    writer: RecordWriter,
-    part: *mut CallPart,
+    let copy = request.follow(offset!(request_async_data));
+    let iterator = copy.plus(offset!(async_message_iterator));
+    let kind = u32::from(iterator.read::<u8>(offset!(iterator_type)));
+    if copy.is_null() || kind != setting!(iterator_plain) {
+        return 0;
+    }
+    iterator.read(offset!(iterator_vectors))
 }
 
 impl Record {
-    /// Starts one, with what is common to all; `None` if such a call is not wanted.
-    #[inline(always)]
-    fn begin(syscall: u32, result: i64) -> Option<Self> {
-        let capture = CAPTURES.get(syscall)?;
-        let outcome = if result < 0 {
-            RECORD_FAILURE
-        } else {
-            RECORD_SUCCESS
-        };
-        if capture.outcomes & outcome == 0 {
-            return None;
-        }
-        let buffer = Buffer::take()?;
-        let task = current_task();
-        let part = buffer.writer.fixed_part::<CallPart>();
-        // SAFETY: the part is inside the scratch buffer, which this program owns.
-        unsafe { (*part).values[RESULT_VALUE] = result.cast_unsigned() };
-        write_header(buffer.writer, RecordKind::Call, task, Some(result));
-        buffer.writer.mark_io_uring(syscall, process_name(task));
-        Some(Self {
-            writer: buffer.writer,
-            part,
-        })
-    }
-
-    /// An argument of the system call; the position is a constant.
-    #[inline(always)]
-    fn set(&self, position: usize, value: u64) {
-        // SAFETY: the part is inside the scratch buffer, which this program owns.
-        unsafe { (*self.part).values[position] = value };
-    }
-
-    /// Bytes that were moved, of what is read; without a bound of what is written.
-    #[inline(always)]
-    fn moved(&self, is_read: bool) -> u64 {
-        if !is_read {
-            return u64::MAX;
-        }
-        // SAFETY: the part is inside the scratch buffer, which this program owns.
-        let result = unsafe { (*self.part).values[RESULT_VALUE] }.cast_signed();
-        if result > 0 { result as u64 } else { 0 }
-    }
-
     /// What is sent or received: the start of the data, and its length.
     #[inline(always)]
     fn data(&self, kind: Kind, request: Untyped, command: Untyped) {
@@ -468,13 +322,14 @@ impl Record {
         self.set(1, start);
         self.set(2, length);
         self.set(REQUESTED_VALUE, length);
-        // The ring chooses the buffers of one that completes many times, and the request does not tell which.
-        if start != 0 && !is_multishot(request) {
-            let is_read = kind == Kind::Recv;
-            self.writer.begin_section();
-            let length = if is_read { self.moved(true) } else { length };
-            let flags = append_ring_data(self.writer.index(), start, length, 0);
-            self.writer.end_section(SectionTag::Buffer, flags as u16);
+        let mut start = start;
+        if request.read::<u32>(offset!(request_flags)) & CHOOSES_BUFFER != 0 {
+            start = chosen_buffer(request, start);
+        }
+        // Of several buffers at once there is no telling.
+        let own_flags: u16 = command.read(offset!(io_message_own_flags));
+        if start != 0 && own_flags & BUNDLE == 0 {
+            self.buffer(start, length, kind == Kind::Recv);
         }
     }
 
@@ -486,94 +341,26 @@ impl Record {
         let is_read = kind == Kind::Recvmsg;
         self.set(1, buffer);
         self.set(2, flags.into());
-        let (mut vectors, mut count, mut space) = (0, 0, Space::User);
+        let mut vectors = Vectors::NONE;
         if is_read {
-            // The ring chooses the buffers of one that completes many times.
+            // What completes many times does not fill in the header.
             if flags & NARROW_MESSAGE == 0 && !is_multishot(request) {
                 let header = user_header(buffer);
                 self.user_address(header.name, header.name_length);
-                (vectors, count) = (header.vectors, header.count);
+                // Where the ring chooses the buffer, it is in a copy of the header that is gone.
+                if request.read::<u32>(offset!(request_flags)) & CHOOSES_BUFFER == 0 {
+                    vectors = header.vectors;
+                }
             }
         } else if !operation.is_null() {
             // SAFETY: the operation is in its map.
             unsafe {
-                vectors = (&raw const (*operation).second) as u64;
-                count = (*operation).values[VECTOR_COUNT];
+                vectors.place = (&raw const (*operation).second) as u64;
+                vectors.count = (*operation).values[VECTOR_COUNT];
             }
-            space = Space::Kernel;
         }
-        if count != 0 {
-            self.vectors(vectors, count, space, self.moved(is_read));
+        if vectors.count != 0 {
+            self.vectors(vectors, self.moved(is_read));
         }
-    }
-
-    /// The address that was written for the program.
-    #[inline(always)]
-    fn user_address(&self, address: u64, length: u64) {
-        if address == 0 {
-            return;
-        }
-        let length = if length > ADDRESS { ADDRESS } else { length };
-        self.writer.begin_section();
-        let is_read = self.writer.append_user::<{ 2 * ADDRESS }>(address, length);
-        let flags = if is_read { 0 } else { UNREADABLE };
-        self.writer.end_section(SectionTag::Address, flags);
-    }
-
-    /// The data of `count` vectors, `left` bytes of it at most.
-    #[inline(always)]
-    fn vectors(&self, vectors: u64, count: u64, space: Space, left: u64) {
-        let writer = self.writer;
-        let mut left = left;
-        let mut requested = 0_u64;
-        let mut taken = 0_u64;
-        let mut flags = if count > VECTORS {
-            u64::from(TRUNCATED)
-        } else {
-            0
-        };
-        writer.begin_section();
-        let mut index = 0;
-        while index < VECTORS {
-            if index >= count {
-                break;
-            }
-            // `struct iovec`: address, length.
-            let mut vector = [0_u64; 2];
-            let place = vectors.wrapping_add(index * VECTOR) as *const _;
-            // SAFETY: either helper writes 16 bytes to `vector`, zeros if they cannot be read.
-            unsafe {
-                if space == Space::User {
-                    bpf_probe_read_user((&raw mut vector).cast(), 16, place);
-                } else {
-                    bpf_probe_read_kernel((&raw mut vector).cast(), 16, place);
-                }
-            }
-            requested = requested.wrapping_add(vector[1]);
-            let length = if vector[1] < left { vector[1] } else { left };
-            left = left.wrapping_sub(length);
-            if length > 0 {
-                flags |= append_ring_data(writer.index(), vector[0], length, taken);
-                taken = taken.saturating_add(length);
-            }
-            // To the verifier any numbers: it would go through the rest once for each way here.
-            requested = writer.opaque(requested);
-            left = writer.opaque(left);
-            taken = writer.opaque(taken);
-            flags = writer.opaque(flags);
-            index += 1;
-        }
-        writer.end_section(SectionTag::Buffer, flags as u16);
-        self.set(REQUESTED_VALUE, requested);
-    }
-}
-
-/// Adds data to the section that was begun in a buffer; as [`crate::call::append_data`].
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn append_ring_data(buffer: u64, address: u64, length: u64, taken: u64) -> u64 {
-    match RecordWriter::resume_at(buffer) {
-        Some(writer) => append_data_to(writer, address, length, taken),
-        None => u64::from(UNREADABLE),
     }
 }

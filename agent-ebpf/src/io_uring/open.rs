@@ -2,12 +2,12 @@
 
 use agent_ebpf::{OPEN_FAILED, OpenPart, RecordKind, SectionTag};
 
-use super::buffer::Buffer;
 use super::operation::{Ended, Operation, UNKNOWN, copy_name, descriptor, process_name};
 use crate::call::path_base;
 use crate::descriptor::file_of;
 use crate::kernel::{Untyped, current_task, offset, setting};
 use crate::open::{ACCESS_MODE, O_PATH, describe_file, is_wanted, opened_section};
+use crate::shared_buffer::Buffer;
 use crate::task::write_header;
 
 /// openat(directory, path, flags, mode), or openat2 with all that it has besides.

@@ -43,7 +43,12 @@ pub(super) static OPERATIONS: LruHashMap<u64, Operation> = LruHashMap::with_max_
 /// Copies the text of a `struct filename`.
 #[inline(always)]
 pub(super) fn copy_name(place: &mut [u8; NAME], filename: Untyped) {
-    let text = filename.follow(offset!(filename_name));
+    copy_text(place, filename.follow(offset!(filename_name)));
+}
+
+/// Copies a text of the kernel.
+#[inline(always)]
+pub(super) fn copy_text(place: &mut [u8; NAME], text: Untyped) {
     // SAFETY: the helper writes at most as many bytes as the place has.
     unsafe {
         bpf_probe_read_kernel_str(place.as_mut_ptr().cast(), NAME as u32, text.0 as *const _);

@@ -1,6 +1,8 @@
 //! Programs at the tracepoints of a submission and of a completion, where none can be attached to functions.
 
-use agent_ebpf::{DROP_OPERATIONS, RING_CALL, RING_CONNECT, RING_NETWORK, RING_OPEN};
+use agent_ebpf::{
+    DROP_OPERATIONS, RING_CALL, RING_CONNECT, RING_NETWORK, RING_OPEN, RING_PLAIN, RING_READ_WRITE,
+};
 use aya_ebpf::helpers::generated::bpf_for_each_map_elem;
 use aya_ebpf::macros::{map, raw_tracepoint};
 use aya_ebpf::maps::LruHashMap;
@@ -9,9 +11,12 @@ use aya_ebpf::programs::RawTracePointContext;
 use super::connect::record_connect;
 use super::kind::{Kind, wanted_kind};
 use super::names::record_call;
-use super::network::{ON_SOCKETS, forget, is_multishot, record_accept, record_network};
+use super::network::{record_accept, record_network};
 use super::open::record_open;
 use super::operation::{Ended, OPERATIONS, UNKNOWN, ended};
+use super::plain::record_plain;
+use super::read_write::record_read_write;
+use super::short_note::{SHORT_NOTES, forget, is_multishot};
 use crate::connect::IN_PROGRESS;
 use crate::foreign::PROGRAMS;
 use crate::kernel::{Untyped, current_task, offset, setting};
@@ -41,10 +46,10 @@ pub(crate) fn io_uring_submitted(context: RawTracePointContext) -> u32 {
         return 0;
     };
     kind.note(request);
-    if kind == Kind::Accept && is_multishot(request) {
-        accepts_begin(request);
-    } else if skips_success(request) && kind.is_on_socket() {
-        if let Some(noted) = ON_SOCKETS.get_ptr_mut(request.0) {
+    if is_multishot(request) {
+        repeats_begin(kind, request);
+    } else if skips_success(request) && !kind.is_recorded_by_note() {
+        if let Some(noted) = SHORT_NOTES.get_ptr_mut(request.0) {
             // SAFETY: the entry is in its map.
             unsafe { (*noted).file = UNKNOWN };
         }
@@ -72,9 +77,9 @@ pub(crate) fn io_uring_completed(context: RawTracePointContext) -> u32 {
     let Some(kind) = wanted_kind(request) else {
         return 0;
     };
-    let is_last_of_many = kind == Kind::Accept && is_multishot(request);
+    let is_last_of_many = is_multishot(request);
     if is_last_of_many {
-        accepts_end(request);
+        repeats_end(request);
     }
     if skips_success(request) && !is_last_of_many {
         // It was recorded when it was submitted.
@@ -105,21 +110,22 @@ pub(crate) fn io_uring_overflowed(context: RawTracePointContext) -> u32 {
         let operations = (&raw const OPERATIONS).cast_mut().cast();
         bpf_for_each_map_elem(operations, is_called as *mut _, place.cast(), 0);
         if search.request == 0 {
-            let on_sockets = (&raw const ON_SOCKETS).cast_mut().cast();
-            bpf_for_each_map_elem(on_sockets, is_called as *mut _, place.cast(), 0);
+            let short_notes = (&raw const SHORT_NOTES).cast_mut().cast();
+            bpf_for_each_map_elem(short_notes, is_called as *mut _, place.cast(), 0);
         }
     }
     let request = Untyped(search.request);
     match wanted_kind(request) {
         // Two requests by the same name cannot be told apart. Whichever is taken, it is taken once, and that the other
         // is missing when it completes counts as a loss.
+        Some(_) if is_multishot(request) => repeats(&context, called, result),
         Some(kind) => {
             if kind == Kind::Connect && result == CANCELLED {
                 result = IN_PROGRESS;
             }
             record_by_tail_call(&context, kind, request, result);
         }
-        None => accepted_one_of_many(&context, called, result),
+        None => repeats(&context, called, result),
     }
     0
 }
@@ -172,13 +178,17 @@ struct Called {
     user_data: u64,
 }
 
-/// Requests that accept one connection after the other.
+/// Requests that complete many times.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Accepts {
+struct Repeated {
     /// How many there are: a program can call several by the same name.
     count: u64,
-    /// What they were told.
+    /// The last of them.
+    request: u64,
+    /// Its `IORING_OP_*`.
+    opcode: u64,
+    /// What they were told that accept connections.
     flags: u64,
     /// The accepted sockets: 0 if they get descriptors, else [`UNKNOWN`].
     file: u64,
@@ -186,7 +196,7 @@ struct Accepts {
 
 /// By what the program calls them.
 #[map]
-static MULTISHOT_ACCEPTS: LruHashMap<Called, Accepts> = LruHashMap::with_max_entries(1, 0);
+static MULTISHOTS: LruHashMap<Called, Repeated> = LruHashMap::with_max_entries(1, 0);
 
 impl Called {
     #[inline(always)]
@@ -200,34 +210,39 @@ impl Called {
 
 /// Such a request is submitted.
 #[inline(always)]
-fn accepts_begin(request: Untyped) {
+fn repeats_begin(kind: Kind, request: Untyped) {
     if is_agent() {
         return;
     }
     let command = request.plus(offset!(request_command));
     let called = Called::of(request);
-    let mut accepts = Accepts {
+    let mut repeated = Repeated {
         count: 1,
-        flags: command.read::<u32>(offset!(io_accept_flags)).into(),
+        request: request.0,
+        opcode: request.read::<u8>(offset!(request_opcode)).into(),
+        flags: 0,
         file: 0,
     };
-    if command.read::<u32>(offset!(io_accept_slot)) != 0 {
-        accepts.file = UNKNOWN;
+    if kind == Kind::Accept {
+        repeated.flags = command.read::<u32>(offset!(io_accept_flags)).into();
+        if command.read::<u32>(offset!(io_accept_slot)) != 0 {
+            repeated.file = UNKNOWN;
+        }
     }
-    if let Some(known) = MULTISHOT_ACCEPTS.get_ptr(called) {
+    if let Some(known) = MULTISHOTS.get_ptr(called) {
         // SAFETY: the entry is in its map.
-        accepts.count += unsafe { (*known).count };
+        repeated.count += unsafe { (*known).count };
     }
-    if MULTISHOT_ACCEPTS.insert(called, accepts, 0).is_err() {
+    if MULTISHOTS.insert(called, repeated, 0).is_err() {
         count_drop(DROP_OPERATIONS);
     }
 }
 
 /// Such a request ends.
 #[inline(always)]
-fn accepts_end(request: Untyped) {
+fn repeats_end(request: Untyped) {
     let called = Called::of(request);
-    if let Some(known) = MULTISHOT_ACCEPTS.get_ptr_mut(called) {
+    if let Some(known) = MULTISHOTS.get_ptr_mut(called) {
         // SAFETY: the entry is in its map.
         unsafe {
             if (*known).count > 1 {
@@ -236,11 +251,11 @@ fn accepts_end(request: Untyped) {
             }
         }
         // It may have gone by itself.
-        let _gone = MULTISHOT_ACCEPTS.remove(called);
+        let _gone = MULTISHOTS.remove(called);
     }
 }
 
-/// A completion that is not the last of its request: of those about sockets, an accept.
+/// A completion that is not the last of its request.
 #[inline(always)]
 fn one_of_many(context: &RawTracePointContext) {
     let (user_data, result) = completion(context);
@@ -248,23 +263,47 @@ fn one_of_many(context: &RawTracePointContext) {
         ring: context.arg::<u64>(0),
         user_data,
     };
-    accepted_one_of_many(context, called, result);
+    repeats(context, called, result);
 }
 
-/// The same, if the request is known to accept many connections.
+/// The same, if the request is known.
 #[inline(always)]
-fn accepted_one_of_many(context: &RawTracePointContext, called: Called, result: i64) {
-    let Some(accepts) = MULTISHOT_ACCEPTS.get_ptr(called) else {
+fn repeats(context: &RawTracePointContext, called: Called, result: i64) {
+    let Some(repeated) = MULTISHOTS.get_ptr(called) else {
         return;
     };
     let Some(writer) = RecordWriter::resume() else {
         return;
     };
     // SAFETY: the entry is in its map.
-    let (flags, file) = unsafe { ((*accepts).flags, (*accepts).file) };
-    writer.set_foreign_arguments(&[flags, file, 0, 0, 0, 0]);
-    record_by_tail_call(context, Kind::Accept, Untyped(0), result);
+    let Repeated {
+        request,
+        opcode,
+        flags,
+        file,
+        ..
+    } = unsafe { *repeated };
+    let Some(kind) = Kind::of(opcode as u8) else {
+        return;
+    };
+    let mut request = Untyped(request);
+    if kind == Kind::Accept {
+        request = Untyped(0);
+    } else {
+        // It may be another one by now.
+        let found = Called::of(request);
+        let is_same = found.ring == called.ring && found.user_data == called.user_data;
+        if !is_same || !is_multishot(request) || wanted_kind(request) != Some(kind) {
+            count_drop(DROP_OPERATIONS);
+            return;
+        }
+    }
+    writer.set_foreign_arguments(&[flags, file, GOES_ON, 0, 0, 0]);
+    call_recorder(context, writer, kind, request, result);
 }
+
+/// What the program that is called last finds besides the request: the request goes on, and what was noted of it stays.
+const GOES_ON: u64 = 1;
 
 /// Goes on with the program that makes the record: both tracepoints need it, and the verifier shall check it once.
 #[inline(always)]
@@ -272,12 +311,26 @@ fn record_by_tail_call(context: &RawTracePointContext, kind: Kind, request: Unty
     let Some(writer) = RecordWriter::resume() else {
         return;
     };
+    writer.set_foreign_arguments(&[0; 6]);
+    call_recorder(context, writer, kind, request, result);
+}
+
+#[inline(always)]
+fn call_recorder(
+    context: &RawTracePointContext,
+    writer: RecordWriter,
+    kind: Kind,
+    request: Untyped,
+    result: i64,
+) {
     // Programs at tracepoints are not preempted, so what the CPU's buffer notes stays until it is read.
     writer.set_foreign(request.0, 0, result);
     let program = match kind {
         Kind::Openat | Kind::Openat2 => RING_OPEN,
         Kind::Connect => RING_CONNECT,
         kind if kind.is_on_socket() => RING_NETWORK,
+        kind if kind.moves_data() => RING_READ_WRITE,
+        kind if kind.is_plain() => RING_PLAIN,
         _ => RING_CALL,
     };
     // Where there is no such program, nothing happens: no rule wants it.
@@ -328,8 +381,7 @@ pub(crate) fn ring_network(_context: RawTracePointContext) -> u32 {
         return 0;
     };
     let (request, result) = writer.noted_request();
-    if is_agent() || current_task().follow(offset!(task_mm)).is_null() {
-        // A thread of the kernel cancels what a process that ended had begun: nobody does that.
+    if is_nobody() {
         forget_request(Untyped(request));
         return 0;
     }
@@ -341,9 +393,54 @@ pub(crate) fn ring_network(_context: RawTracePointContext) -> u32 {
     let request = Untyped(request);
     if let Some(kind) = Kind::of(request.read(offset!(request_opcode))) {
         record_network(kind, request.0, result);
-        forget(kind, request);
+        forget_ended(writer, request);
     }
     0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_read_write(_context: RawTracePointContext) -> u32 {
+    if let Some((request, result)) = of_somebody() {
+        record_read_write(request.0, result);
+        if let Some(writer) = RecordWriter::resume() {
+            forget_ended(writer, request);
+        }
+    }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "io_uring_complete")]
+pub(crate) fn ring_plain(_context: RawTracePointContext) -> u32 {
+    if let Some((request, result)) = of_somebody() {
+        record_plain(request.0, result);
+        forget_request(request);
+    }
+    0
+}
+
+/// Whether nobody to be watched does what is done: a thread of the kernel cancels what a process that ended had begun.
+#[inline(always)]
+fn is_nobody() -> bool {
+    is_agent() || current_task().follow(offset!(task_mm)).is_null()
+}
+
+/// The request that was noted for the program that is called last, and its result, if somebody is at work.
+#[inline(always)]
+fn of_somebody() -> Option<(Untyped, i64)> {
+    let (request, result) = RecordWriter::resume()?.noted_request();
+    if is_nobody() {
+        forget_request(Untyped(request));
+        return None;
+    }
+    Some((Untyped(request), result))
+}
+
+/// Forgets a request if it does not go on.
+#[inline(always)]
+fn forget_ended(writer: RecordWriter, request: Untyped) {
+    if writer.foreign_argument(2) != GOES_ON {
+        forget_request(request);
+    }
 }
 
 #[inline(always)]

@@ -28,6 +28,7 @@ pub(super) fn wanted_by(program: &Program, other_abis: bool, io_uring: bool) -> 
         io_uring,
         working_directory: program.fields().iter().any(asks_for_working_directory),
         open_inode: program.fields().iter().any(asks_for_inode),
+        listed: program.fields().iter().any(asks_for_list),
         exec_at_once: program
             .fields()
             .iter()
@@ -73,5 +74,17 @@ fn asks_for_inode(field: &FieldUse) -> bool {
         ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => name == "dev" || name == "ino",
         ("evt.arg", FieldArgument::Index(_)) => true,
         _ => false,
+    }
+}
+
+/// Whether a field is computed from the descriptors that a call has in memory.
+fn asks_for_list(field: &FieldUse) -> bool {
+    match (field.name, &field.argument) {
+        ("evt.args" | "evt.info", _) => true,
+        ("evt.arg" | "evt.rawarg", FieldArgument::Key(name)) => {
+            matches!(name.as_str(), "fds" | "ino" | "source" | "peer")
+        }
+        ("evt.arg", FieldArgument::Index(_)) => true,
+        (name, _) => name.starts_with("fdlist."),
     }
 }

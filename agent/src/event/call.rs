@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use agent_ebpf::LISTED_ENTRY;
+
 use super::{KernelPath, Socket, Text};
 
 /// A system call as its exit was recorded.
@@ -23,6 +25,53 @@ pub struct Call<'r> {
     pub address: Option<SocketAddress<'r>>,
     /// What the event's descriptor stands for.
     pub object: Option<Object<'r>>,
+    /// The queue of the listening socket.
+    pub queue: Option<Queue>,
+    /// The control data that came with a message.
+    pub control: Option<Text<'r>>,
+    /// The descriptors that stand in memory.
+    pub listed: Listed<'r>,
+}
+
+/// Connections that wait at a listening socket to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// How many there are.
+    pub length: u32,
+    /// How many there may be.
+    pub limit: u32,
+}
+
+/// Descriptors in a call's memory, as their sections of the record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Listed<'r> {
+    /// The sections, each entry's before the next.
+    pub(super) sections: &'r [u8],
+    /// There were more entries, or some could not be read.
+    pub truncated: bool,
+}
+
+/// One of several descriptors.
+#[derive(Clone, Copy, Debug)]
+pub struct ListedDescriptor<'r> {
+    /// Memory: the descriptor, and the rest of a `struct pollfd`.
+    pub(super) entry: [u8; LISTED_ENTRY],
+    /// What it stands for.
+    pub object: Option<Object<'r>>,
+}
+
+impl ListedDescriptor<'_> {
+    /// The descriptor.
+    pub fn number(&self) -> i32 {
+        let [one, two, three, four, ..] = self.entry;
+        i32::from_ne_bytes([one, two, three, four])
+    }
+
+    /// What a poll found: `POLL*`.
+    pub fn returned(&self) -> u16 {
+        let [.., one, two] = self.entry;
+        u16::from_ne_bytes([one, two])
+    }
 }
 
 /// A path that an argument points to.
@@ -32,6 +81,9 @@ pub struct CallPath<'r> {
     pub path: Text<'r>,
     /// The directory that a relative path starts from.
     pub base: Option<KernelPath<'r>>,
+    /// What the kernel found under it: no symlink is left in it, and no other thread can have changed it. Absent where
+    /// the kernel does not tell.
+    pub used: Option<KernelPath<'r>>,
 }
 
 /// A socket address in a call's memory.

@@ -10,7 +10,7 @@ mod kernel_path;
 mod kind;
 pub mod table;
 
-pub use call::{Call, CallPath, File, Object, SocketAddress};
+pub use call::{Call, CallPath, File, Listed, ListedDescriptor, Object, Queue, SocketAddress};
 pub use decode::{DecodeError, decode};
 pub use executable::{Capabilities, ExecutableFile, OverlayLayer};
 pub use identity::{BootTime, CgroupId, Comm, Gid, Pid, ProcessKey, Tid, Uid};
@@ -104,6 +104,10 @@ pub struct Origin {
 
 /// The part of an event that differs by kind.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack; a box would be an allocation an event"
+)]
 pub enum Payload<'r> {
     /// A program was started.
     Exec(Exec<'r>),

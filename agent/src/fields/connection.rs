@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Context;
 use crate::event::table::Flow;
-use crate::event::{Connect, EventType, Payload, Socket, SocketAddress};
+use crate::event::{Connect, EventType, Object, Payload, Socket, SocketAddress};
 
 /// `IPPROTO_*`, `SOCK_*`
 const ICMP: u16 = 1;
@@ -54,7 +54,7 @@ pub(super) fn of<'c>(context: &Context<'c>) -> Option<Connection<'c>> {
     match &context.event.payload {
         Payload::Connect(connect) => of_connect(connect, context.origin().result),
         Payload::Call(call) => {
-            let Some(crate::event::Object::Socket {
+            let Some(Object::Socket {
                 socket,
                 state,
                 own_path,
@@ -72,6 +72,19 @@ pub(super) fn of<'c>(context: &Context<'c>) -> Option<Connection<'c>> {
             ))
         }
         _ => None,
+    }
+}
+
+/// A socket that is one of several of an event.
+pub(super) fn of_object<'c>(event: EventType, object: &Object<'c>) -> Option<Connection<'c>> {
+    match *object {
+        Object::File(_) => None,
+        Object::Socket {
+            socket,
+            state,
+            own_path,
+            ..
+        } => Some(of_socket(event, socket, state, own_path.bytes, None)),
     }
 }
 

@@ -13,18 +13,25 @@ use crate::state::{BootClock, ExecutableHashes, Names, Process, ProcessTable, Us
 pub enum View {
     /// The path as the process passed it, made absolute and normalised as text.
     Passed,
-    /// The path of the file that the kernel opened: no symlink is left in it, and no other thread
-    /// can have changed it.
+    /// The path of what the kernel opened, removed, made, ...: no symlink is left in it, and no other thread can have
+    /// changed it.
     Kernel,
 }
 
-/// Both names of an opened file.
+/// Both names of an opened file, or of what another call is about.
 #[derive(Clone, Debug, Default)]
 pub struct FileNames {
     /// [`View::Passed`]; empty if there is none.
     pub passed: Vec<u8>,
     /// [`View::Kernel`]; empty if there is none.
     pub kernel: Vec<u8>,
+}
+
+impl FileNames {
+    /// Whether the kernel used something else than the path as passed says.
+    pub fn differ(&self) -> bool {
+        !self.kernel.is_empty() && self.kernel != self.passed
+    }
 }
 
 /// When the events were from which an event's distance can be asked.
@@ -61,7 +68,7 @@ pub struct Context<'c> {
     pub static_fields: &'c BTreeMap<String, String>,
     /// What is known of the container that the process is in.
     pub container: Option<&'c ContainerMetadata>,
-    /// The names of the file that was opened.
+    /// The names of what the event is about.
     pub names: &'c FileNames,
     /// Which of them counts.
     pub view: View,

@@ -30,7 +30,7 @@ pub(super) fn subject<'c>(context: &Context<'c>) -> Option<Subject<'c>> {
         Payload::Open(open) => Some(Subject::Opened(open)),
         Payload::Connect(_) => connection::of(context).map(Subject::Socket),
         Payload::Call(call) => match definition_descriptor(context)? {
-            EventDescriptor::None => None,
+            EventDescriptor::None | EventDescriptor::Gone(_) => None,
             EventDescriptor::Result if !makes_descriptor(context, call) => None,
             EventDescriptor::Directory(_) => {
                 let base = call.paths[0].as_ref()?.base.as_ref()?;
@@ -78,7 +78,9 @@ pub(super) fn number(context: &Context<'_>) -> Option<i64> {
         Payload::Connect(connect) => Some(i64::from(connect.fd)),
         Payload::Call(call) => match definition_descriptor(context)? {
             EventDescriptor::None => None,
-            EventDescriptor::Argument(argument) | EventDescriptor::Directory(argument) => {
+            EventDescriptor::Argument(argument)
+            | EventDescriptor::Gone(argument)
+            | EventDescriptor::Directory(argument) => {
                 let value = call.arguments.get(usize::from(argument).checked_sub(1)?)?;
                 Some(descriptor_number(*value))
             }

@@ -128,10 +128,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
                 writes && matches!(name, Some(Value::Bytes(name)) if is_log(&name)),
             ))
         },
-        "evt.buffer" => |context, _| match &context.event.payload {
-            Payload::Call(call) => call.buffer.map(|data| Value::text(data.bytes)),
-            _ => None,
-        },
+        "evt.buffer" => |context, _| parameter::data(context),
         "evt.buflen" => |context, _| moved(context, &[Flow::Read, Flow::Write, Flow::Both], &[]),
         "evt.buflen.in" => |context, _| moved(context, &[Flow::Read], &[]),
         "evt.buflen.out" => |context, _| moved(context, &[Flow::Write], &[]),
@@ -296,5 +293,7 @@ fn absolute_path<'c>(context: &Context<'c>, argument: &FieldArgument) -> Option<
         _ => return None,
     };
     let path = super::call_path::path_of(context, definition.parameter(name)?)?;
-    Some(Value::Bytes(super::call_path::absolute(path).into()))
+    Some(Value::Bytes(
+        super::call_path::absolute(path, context.view).into(),
+    ))
 }

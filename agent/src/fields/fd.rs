@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::call_path::call_names;
 use super::connection::{Connection, End, Role};
 use super::descriptor::{Subject, file_kind, is_directory, kernel_name, number, subject};
 use super::path_text::{directory, file_name, join_normalised};
+use super::resolved::OPENED;
 use super::{Context, Extractor, FileNames, Value};
 use crate::event::{Event, EventType, Open, OverlayLayer, Payload};
 
@@ -17,7 +19,7 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
             Payload::Open(open) => Some(Value::Bytes(squeeze_slashes(open.path.bytes).into())),
             _ => name_of(context),
         },
-        "fd.resolved_name" => |context, _| match subject(context)? {
+        OPENED => |context, _| match subject(context)? {
             Subject::Opened(_) => {
                 let name = &context.names.kernel;
                 (!name.is_empty()).then(|| Value::text(name))
@@ -116,12 +118,14 @@ pub(super) fn encoded(device: u32) -> u32 {
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
-/// Fills in both names of the file that an event opened, or tried to.
+/// Fills in both names of what an event is about: the file that it opened or tried to, or a call's paths.
 pub fn file_names(event: &Event<'_>, names: &mut FileNames) {
     names.passed.clear();
     names.kernel.clear();
-    let Payload::Open(open) = &event.payload else {
-        return;
+    let open = match &event.payload {
+        Payload::Open(open) => open,
+        Payload::Call(call) => return call_names(call, names),
+        _ => return,
     };
     if let Some(opened) = &open.opened {
         opened.write_to(&mut names.kernel);
@@ -184,13 +188,18 @@ pub(super) fn kind(context: &Context<'_>) -> Option<(&'static str, &'static str)
         }),
         Subject::File(file) => Some(file_kind(file)),
         Subject::Directory(_) => Some(("directory", "d")),
-        Subject::Socket(connection) => match connection.type_character() {
-            '4' => Some(("ipv4", "4")),
-            '6' => Some(("ipv6", "6")),
-            'u' => Some(("unix", "u")),
-            'n' => Some(("netlink", "n")),
-            _ => None,
-        },
+        Subject::Socket(connection) => kind_of_socket(&connection),
+    }
+}
+
+/// The same of a socket.
+pub(super) fn kind_of_socket(connection: &Connection<'_>) -> Option<(&'static str, &'static str)> {
+    match connection.type_character() {
+        '4' => Some(("ipv4", "4")),
+        '6' => Some(("ipv6", "6")),
+        'u' => Some(("unix", "u")),
+        'n' => Some(("netlink", "n")),
+        _ => None,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::call_path::{absolute, path_of};
 use super::path_text::join_normalised;
-use super::{Context, Extractor, Value, fd};
+use super::resolved::ResolvedName;
+use super::{Context, Extractor, Value, View, fd};
 use crate::event::table::{Parameter, Source};
-use crate::event::{KernelPath, Payload};
+use crate::event::{CallPath, KernelPath, Payload};
 
 /// How the field of this name is computed.
 pub(super) fn extractor(name: &str) -> Option<Extractor> {
@@ -15,9 +16,19 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "fs.path.sourceraw" => |context, _| end(context, End::Source, true),
         "fs.path.target" => |context, _| end(context, End::Target, false),
         "fs.path.targetraw" => |context, _| end(context, End::Target, true),
+        RESOLVED_NAME => |context, _| resolved(context, |context| single_name(context)),
+        RESOLVED_SOURCE => |context, _| resolved(context, |context| Some(ends(context)?.0)),
+        RESOLVED_TARGET => |context, _| resolved(context, |context| Some(ends(context)?.1)),
         _ => return None,
     })
 }
+
+/// [`extractor`]: of a call on one path, what the kernel found under it.
+const RESOLVED_NAME: &str = "fs.path.resolved_name";
+/// The same of the source of a call with two.
+const RESOLVED_SOURCE: &str = "fs.path.resolved_source";
+/// The same of the target.
+const RESOLVED_TARGET: &str = "fs.path.resolved_target";
 
 /// Which of two paths.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,18 +52,67 @@ fn single<'c>(context: &Context<'c>, raw: bool) -> Option<Value<'c>> {
         Payload::Open(open) if raw => Some(Value::text(open.path.bytes)),
         Payload::Open(_) => context.file_name().map(Value::text),
         Payload::Call(_) => {
-            let name = match event {
-                "mkdir" | "mkdirat" | "rmdir" | "unlink" | "chown" | "lchown" => "path",
-                "unlinkat" | "umount" | "umount2" => "name",
-                "chmod" | "fchmodat" => "filename",
-                "fchownat" => "pathname",
-                "quotactl" => "special",
-                "fchmod" | "fchown" => return fd::name_of(context),
-                _ => return None,
-            };
-            value(context, name, raw)
+            if let "fchmod" | "fchown" = event {
+                return fd::name_of(context);
+            }
+            value(context, single_name(context)?, raw)
         }
         _ => None,
+    }
+}
+
+/// The parameter with the path of a call that has one.
+fn single_name(context: &Context<'_>) -> Option<&'static str> {
+    Some(match context.event.event_type.name() {
+        "mkdir" | "mkdirat" | "rmdir" | "unlink" | "chown" | "lchown" => "path",
+        "unlinkat" | "umount" | "umount2" => "name",
+        "chmod" | "fchmodat" => "filename",
+        "fchownat" => "pathname",
+        "quotactl" => "special",
+        _ => return None,
+    })
+}
+
+/// The parameters with the source and the target of a call that has two paths.
+fn ends(context: &Context<'_>) -> Option<(&'static str, &'static str)> {
+    // Of a link the source is the new name, and the target what it leads to.
+    Some(match context.event.event_type.name() {
+        "rename" | "renameat" | "renameat2" => ("oldpath", "newpath"),
+        "link" | "linkat" => ("newpath", "oldpath"),
+        "symlink" | "symlinkat" => ("linkpath", "target"),
+        "mount" => ("dev", "dir"),
+        _ => return None,
+    })
+}
+
+/// What the kernel found under the path in a parameter; of a call that failed too, if it came that far.
+fn resolved<'c>(
+    context: &Context<'c>,
+    name: impl FnOnce(&Context<'c>) -> Option<&'static str>,
+) -> Option<Value<'c>> {
+    let path = path_named(context, name(context)?)?;
+    Some(Value::Bytes(path.used?.to_vec().into()))
+}
+
+fn path_named<'c>(context: &Context<'c>, name: &str) -> Option<&'c CallPath<'c>> {
+    let definition = context.event.event_type.definition()?;
+    path_of(context, definition.parameter(name)?)
+}
+
+/// The fields with what the kernel found, of those paths that say something else.
+pub(super) fn differing(context: &Context<'_>, out: &mut Vec<ResolvedName>) {
+    let (source, target) = ends(context).unzip();
+    for (field, label, name) in [
+        (RESOLVED_NAME, "resolved", single_name(context)),
+        (RESOLVED_SOURCE, "resolved_source", source),
+        (RESOLVED_TARGET, "resolved_target", target),
+    ] {
+        if let Some(path) = name.and_then(|name| path_named(context, name))
+            && let Some(used) = path.used
+            && absolute(path, View::Passed) != used.to_vec()
+        {
+            out.push(ResolvedName::new(field, label, &used.to_vec()));
+        }
     }
 }
 
@@ -61,14 +121,7 @@ fn end<'c>(context: &Context<'c>, which: End, raw: bool) -> Option<Value<'c>> {
     if !succeeded(context) {
         return None;
     }
-    // Of a link the source is the new name, and the target what it leads to.
-    let (source, target) = match context.event.event_type.name() {
-        "rename" | "renameat" | "renameat2" => ("oldpath", "newpath"),
-        "link" | "linkat" => ("newpath", "oldpath"),
-        "symlink" | "symlinkat" => ("linkpath", "target"),
-        "mount" => ("dev", "dir"),
-        _ => return None,
-    };
+    let (source, target) = ends(context)?;
     value(
         context,
         if which == End::Source { source } else { target },
@@ -82,7 +135,7 @@ fn value<'c>(context: &Context<'c>, name: &str, raw: bool) -> Option<Value<'c>> 
         return Some(if raw {
             Value::text(path.path.bytes)
         } else {
-            Value::Bytes(absolute(path).into())
+            Value::Bytes(absolute(path, context.view).into())
         });
     }
     let text = super::parameter::text_of(context, parameter)?;
@@ -101,7 +154,9 @@ fn link_target(context: &Context<'_>, target: &Parameter, text: &[u8]) -> Vec<u8
         .and_then(|definition| definition.parameter("linkpath"))
         .filter(|_| matches!(target.source, Source::Text(_)))
         .and_then(|parameter| path_of(context, parameter));
-    let mut base = link.map(absolute).unwrap_or_default();
+    let mut base = link
+        .map(|link| absolute(link, context.view))
+        .unwrap_or_default();
     let length = super::path_text::directory(&base).len();
     base.truncate(length);
     if base.is_empty() {

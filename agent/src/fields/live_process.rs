@@ -1,5 +1,5 @@
-//! The fields of a process that only `/proc` tells: memory, threads, limits, cgroups, standard
-//! descriptors. No value once the process has ended.
+//! The fields of a process that only `/proc` tells: memory, threads, limits, cgroups, descriptors. No value once the
+//! process has ended.
 
 use super::{Context, Extractor, FieldArgument, Value};
 use crate::state::{Descriptor, LiveProcess, PageFaults};
@@ -46,6 +46,18 @@ pub(super) fn extractor(name: &str) -> Option<Extractor> {
         "proc.fdusage" => |context, _| {
             let process = live(context)?;
             usage(process.open_descriptors()?, process.descriptor_limit()?)
+        },
+        "fd.types" => |context, argument| {
+            let process = live(context)?;
+            let kinds = match argument {
+                FieldArgument::Index(number) => {
+                    let number = u32::try_from(*number).ok()?;
+                    vec![process.descriptor(number)?.kind]
+                }
+                _ => process.kinds_of_descriptors()?,
+            };
+            let kinds = kinds.into_iter().map(|kind| Value::text(kind.as_bytes()));
+            Some(Value::List(kinds.collect()))
         },
         "proc.stdin.type" => |context, _| kind(context, 0),
         "proc.stdout.type" => |context, _| kind(context, 1),

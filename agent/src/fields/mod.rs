@@ -15,11 +15,13 @@ mod fd;
 mod flags;
 mod fs_path;
 mod host_name;
+mod listed;
 mod live_process;
 mod parameter;
 mod path_text;
 mod proc;
 pub mod registry;
+mod resolved;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -29,6 +31,7 @@ pub use container::{MetadataExtractor, metadata_extractor};
 pub use context::{Context, EventFields, EventTimes, Extractor, Extractors, FileNames, View};
 pub(crate) use errno::errno_name;
 pub use fd::file_names;
+pub use resolved::{ResolvedName, resolved_names};
 pub use value::{FieldArgument, FieldSource, FieldUse, Value};
 
 /// How the field of this name is computed; `None` for a field that has no value yet.
@@ -37,6 +40,7 @@ pub fn extractor(name: &str) -> Option<Extractor> {
         .or_else(|| proc::extractor(name))
         .or_else(|| live_process::extractor(name))
         .or_else(|| fd::extractor(name))
+        .or_else(|| listed::extractor(name))
         .or_else(|| fs_path::extractor(name))
         .or_else(|| user::extractor(name))
         .or_else(|| container::extractor(name))

@@ -7,9 +7,9 @@ use super::connection::{self, write_unix_path};
 use super::descriptor::{self, descriptor_number};
 use super::errno::errno_name;
 use super::flags::{exec_flags, open_flags};
-use super::{Context, FieldArgument, Value, fd, proc};
+use super::{Context, FieldArgument, Value, fd, listed, proc};
 use crate::event::table::flags::{self, names, names_of_choice};
-use crate::event::table::{Base, EventDescriptor, Kind, Parameter, Source};
+use crate::event::table::{Base, EventDescriptor, Kind, Parameter, QueueNumber, Source};
 use crate::event::{Call, Gid, Open, Payload, Pid, SocketAddress, Uid};
 
 /// What Falco prints for what it does not know.
@@ -42,7 +42,11 @@ pub(super) fn all(context: &Context<'_>) -> Option<Value<'static>> {
         }
         text.extend_from_slice(parameter.name.as_bytes());
         text.push(b'=');
-        let plain = raw(context, parameter).map(|value| plain_text(parameter.kind, &value));
+        let plain = match parameter.kind {
+            // Numbers in binary.
+            Kind::Descriptors => None,
+            kind => raw(context, parameter).map(|value| plain_text(kind, &value)),
+        };
         let shown = plain_text(parameter.kind, &shown);
         match plain {
             Some(plain) if plain != shown => {
@@ -93,7 +97,7 @@ fn shown<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> 
         return own_shown(context, parameter.name);
     }
     if let Some(path) = path_of(context, parameter) {
-        return Some(Value::Bytes(absolute(path).into()));
+        return Some(Value::Bytes(absolute(path, context.view).into()));
     }
     let value = raw(context, parameter)?;
     Some(match parameter.kind {
@@ -132,6 +136,11 @@ fn shown<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> 
             }
             _ => value,
         },
+        Kind::SignalSet => match value {
+            Value::Uint(set) => owned(signal_names(set)),
+            other => other,
+        },
+        Kind::Descriptors => listed::shown(context)?,
         Kind::Text
         | Kind::Path
         | Kind::Bytes
@@ -204,7 +213,7 @@ fn shown_descriptor<'c>(
         return Some(Value::text(b"AT_FDCWD"));
     }
     let is_subject = match context.event.event_type.definition()?.descriptor {
-        EventDescriptor::None => false,
+        EventDescriptor::None | EventDescriptor::Gone(_) => false,
         EventDescriptor::Result => parameter.source == Source::Result,
         EventDescriptor::Argument(argument) | EventDescriptor::Directory(argument) => {
             parameter.source == Source::Argument(argument)
@@ -245,6 +254,9 @@ fn octal(number: u64) -> String {
 /// A parameter in its own type.
 fn raw<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> {
     let result = context.origin().result;
+    if !is_of_command(context, parameter) {
+        return None;
+    }
     match parameter.source {
         Source::Result => {
             let result = result?;
@@ -277,7 +289,32 @@ fn raw<'c>(context: &Context<'c>, parameter: &Parameter) -> Option<Value<'c>> {
             register.get_mut(..part.len())?.copy_from_slice(part);
             Some(typed(parameter.kind, u64::from_le_bytes(register)))
         }
+        Source::Bits(argument, first, number) => {
+            let register = *call(context)?.arguments.get(usize::from(argument) - 1)?;
+            Some(Value::Uint(register >> first & ((1 << number) - 1)))
+        }
         Source::Buffer => call(context)?.buffer.map(|data| Value::text(data.bytes)),
+        Source::BufferOf(argument) => {
+            let call = call(context)?;
+            let length = *call.arguments.get(usize::from(argument) - 1)?;
+            let length = usize::try_from(descriptor_number(length)).ok()?;
+            let data = call.buffer?.bytes;
+            Some(Value::text(data.get(..length).unwrap_or(data)))
+        }
+        Source::Listed => listed::raw(context).map(|list| Value::Bytes(list.into())),
+        Source::InodeOfListed => listed::inode(context).map(Value::Uint),
+        Source::SocketOfListed(position) => listed::socket(context, position).map(Value::Uint),
+        Source::Queue(number) => {
+            let queue = call(context)?.queue?;
+            let (length, limit) = (u64::from(queue.length), u64::from(queue.limit));
+            Some(Value::Uint(match number {
+                QueueNumber::Length => length,
+                QueueNumber::Limit => limit,
+                // As in Falco, 0 of none.
+                QueueNumber::Share => (length * 100).checked_div(limit).unwrap_or(0),
+            }))
+        }
+        Source::Control => call(context)?.control.map(|data| Value::text(data.bytes)),
         Source::RequestedSize => Some(Value::Uint(call(context)?.requested)),
         Source::Address => call(context)?
             .address
@@ -293,6 +330,30 @@ fn call<'c>(context: &Context<'c>) -> Option<&'c Call<'c>> {
     match &context.event.payload {
         Payload::Call(call) => Some(call),
         _ => None,
+    }
+}
+
+/// Whether the call is one of those in which the parameter means something.
+fn is_of_command(context: &Context<'_>, parameter: &Parameter) -> bool {
+    let (Some(commands), Some(call)) = (parameter.commands, call(context)) else {
+        return true;
+    };
+    let succeeded = context.origin().result.is_some_and(|result| result >= 0);
+    let memory = match parameter.source {
+        Source::Memory(argument, ..) => memory_of(context, argument),
+        _ => None,
+    };
+    commands.hold(call, succeeded, memory)
+}
+
+/// The data that an event is about: of a call with several commands only where the command moves any.
+pub(super) fn data<'c>(context: &Context<'c>) -> Option<Value<'c>> {
+    let data = call(context)?.buffer?;
+    let definition = context.event.event_type.definition()?;
+    let source = |one: &&Parameter| matches!(one.source, Source::Buffer | Source::BufferOf(_));
+    match definition.parameters.iter().find(source) {
+        Some(parameter) => raw(context, parameter),
+        None => Some(Value::text(data.bytes)),
     }
 }
 
@@ -386,6 +447,15 @@ fn signal_name(number: i64) -> Option<&'static str> {
         .iter()
         .find(|(known, _)| i64::from(*known) == number)
         .map(|(_, name)| *name)
+}
+
+/// The names of the signals in a set, apart by blanks; of those without a name, the number.
+fn signal_names(set: u64) -> String {
+    let numbers = (1..=64).filter(|number| set >> (number - 1) & 1 == 1);
+    let names: Vec<String> = numbers
+        .map(|number| signal_name(number).map_or_else(|| number.to_string(), str::to_owned))
+        .collect();
+    names.join(" ")
 }
 
 /// A parameter of an event that has a program of its own, as text.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::container::{ContainerIdentity, ContainerMetadata};
 use crate::event::EventType;
-use crate::fields::{Extractors, FieldSource, Value};
+use crate::fields::{Extractors, FieldSource, ResolvedName, Value};
 use crate::rules::EventClass;
 
 /// How long the events of a container wait that was running before the agent: a runtime has to be
@@ -79,8 +79,8 @@ pub(super) struct HeldEvent {
     pub(super) class: EventClass,
     /// When it happened: ns since the epoch.
     pub(super) time: u64,
-    /// The name of the file that was really opened, if an alert has to show it.
-    pub(super) resolved: Option<String>,
+    /// The names of what was really used, if an alert has to show them.
+    pub(super) resolved: Vec<ResolvedName>,
     views: Vec<Values>,
     bytes: usize,
     since: Instant,
@@ -93,7 +93,7 @@ impl HeldEvent {
         class: EventClass,
         time: u64,
         views: &[&dyn FieldSource],
-        resolved: Option<String>,
+        resolved: Vec<ResolvedName>,
         slots: usize,
     ) -> Self {
         let values = |view: &&dyn FieldSource| -> Values {
@@ -106,11 +106,13 @@ impl HeldEvent {
             .iter()
             .flat_map(|values| values.iter())
             .map(|value| size_of::<Option<Value<'_>>>() + value.as_ref().map_or(0, heap_bytes));
+        let of_name = |name: &ResolvedName| size_of::<ResolvedName>() + name.path.len();
+        let of_names: usize = resolved.iter().map(of_name).sum();
         Self {
             event_type,
             class,
             time,
-            bytes: size_of::<Self>() + of_values.sum::<usize>(),
+            bytes: size_of::<Self>() + of_values.sum::<usize>() + of_names,
             resolved,
             views,
             since: Instant::now(),
@@ -313,7 +315,14 @@ mod tests {
 
     fn event(time: u64) -> HeldEvent {
         let event_type = EventType::all().next().unwrap();
-        HeldEvent::new(event_type, EventClass::Unknown, time, &[&Fixed], None, 2)
+        HeldEvent::new(
+            event_type,
+            EventClass::Unknown,
+            time,
+            &[&Fixed],
+            Vec::new(),
+            2,
+        )
     }
 
     fn limits(deadline: Duration, events: usize) -> HoldLimits {

@@ -177,8 +177,10 @@ pub fn of_failure(event: EventType) -> impl Fn(&FieldUse) -> Known {
             | "fd.dev.minor" | "fd.is_upper_layer" | "fd.is_lower_layer",
             _,
         ) if is_open => Known::Missing,
-        // Paths of calls that succeeded.
-        (name, _) if name.starts_with("fs.path.") => Known::Missing,
+        // Paths of calls that succeeded; what the kernel found is known of others too.
+        (name, _) if name.starts_with("fs.path.") && !name.starts_with("fs.path.resolved_") => {
+            Known::Missing
+        }
         _ => Known::Unknown,
     }
 }

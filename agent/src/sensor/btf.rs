@@ -51,14 +51,14 @@ pub struct Btf<'b> {
     structures: HashMap<&'b [u8], Vec<u32>>,
     /// Ids of the enumerations.
     enumerations: Vec<u32>,
-    /// Ids of the functions whose name starts as [`FUNCTIONS`] does.
+    /// Ids of the functions whose name starts as one of [`FUNCTIONS`] does.
     functions: HashMap<&'b [u8], u32>,
     /// Ids of the types of tracepoints whose name starts as [`TRACEPOINTS`] does.
     tracepoints: HashMap<&'b [u8], u32>,
 }
 
-/// How the names of functions start that can be looked up: those of `io_uring`.
-const FUNCTIONS: &[u8] = b"io_";
+/// How the names of functions start that can be looked up: those of `io_uring` and of security hooks.
+const FUNCTIONS: [&[u8]; 2] = [b"io_", b"security_"];
 /// How the names of the types start that tell of tracepoints, as far as they can be looked up.
 const TRACEPOINTS: &[u8] = b"btf_trace_io_uring_";
 
@@ -133,7 +133,7 @@ impl<'b> Btf<'b> {
                         .push(id);
                 }
                 KIND_ENUM => btf.enumerations.push(id),
-                KIND_FUNC if btf.strings_from(this.name).starts_with(FUNCTIONS) => {
+                KIND_FUNC if btf.is_function_of_interest(this.name) => {
                     btf.functions.insert(btf.string(this.name), id);
                 }
                 KIND_TYPEDEF if btf.strings_from(this.name).starts_with(TRACEPOINTS) => {
@@ -241,7 +241,12 @@ impl<'b> Btf<'b> {
         })
     }
 
-    /// The id of a function of `io_uring`, to attach a program to it.
+    fn is_function_of_interest(&self, name: u32) -> bool {
+        let name = self.strings_from(name);
+        FUNCTIONS.iter().any(|start| name.starts_with(start))
+    }
+
+    /// The id of a function of `io_uring` or of a security hook, to attach a program to it.
     pub fn function(&self, name: &str) -> Option<u32> {
         self.functions.get(name.as_bytes()).copied()
     }

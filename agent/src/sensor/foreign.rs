@@ -175,6 +175,7 @@ fn event_program(wanted: &Wanted, event: EventType) -> Option<&'static str> {
                 agent_ebpf::CaptureProgram::Plain => "foreign_plain",
                 agent_ebpf::CaptureProgram::Path => "foreign_path",
                 agent_ebpf::CaptureProgram::Descriptor => "foreign_descriptor",
+                agent_ebpf::CaptureProgram::List => "foreign_list",
             }
         }
     };

@@ -1,22 +1,23 @@
 //! Operations of `io_uring`: which functions of the kernel stand for them.
 
-use aya::programs::{FEntry, FExit, Program, ProgramError, RawTracePoint};
-use aya::{Ebpf, Endianness};
+use aya::Ebpf;
+use aya::programs::RawTracePoint;
 use tracing::{debug, info, warn};
 
 use super::SensorError;
 use super::btf::Btf;
 use super::called::CalledPrograms;
+use super::function;
 use super::kernel::{IoUring, Kernel};
 use super::probe::{Hook, Probe};
 use crate::event::EventType;
 
 /// Operations under way at the same time before the oldest are forgotten.
 pub(super) const OPERATIONS: u32 = 512;
-/// The same of those on sockets of which little is noted, since a server waits for many.
-pub(super) const ON_SOCKETS: u32 = 8192;
-/// Requests at the same time that accept more than one connection.
-pub(super) const MULTISHOT_ACCEPTS: u32 = 512;
+/// The same of those of which little is noted, since a server waits for many.
+pub(super) const SHORT_NOTES: u32 = 8192;
+/// Requests at the same time that complete many times.
+pub(super) const MULTISHOTS: u32 = 512;
 
 /// A function of the kernel that runs operations.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ struct Function {
     /// The events that they stand for.
     events: &'static [&'static str],
     /// `IORING_OP_*`
-    operation: Option<u8>,
+    operations: &'static [u8],
     /// The program at its entry.
     entry: &'static str,
     /// The program at its exit.
@@ -39,7 +40,7 @@ struct Function {
 const fn function(
     name: &'static str,
     events: &'static [&'static str],
-    operation: u8,
+    operations: &'static [u8],
     called: &'static str,
     entry: &'static str,
     exit: &'static str,
@@ -47,7 +48,7 @@ const fn function(
     Function {
         name,
         events,
-        operation: Some(operation),
+        operations,
         entry,
         exit: Some(exit),
         called: Some(called),
@@ -59,11 +60,33 @@ const fn function(
 const fn network(
     name: &'static str,
     events: &'static [&'static str],
-    operation: u8,
+    operations: &'static [u8],
     entry: &'static str,
     exit: &'static str,
 ) -> Function {
-    function(name, events, operation, NETWORK, entry, exit)
+    function(name, events, operations, NETWORK, entry, exit)
+}
+
+/// One that runs operations of which the request tells all that is recorded.
+const fn plain(
+    name: &'static str,
+    events: &'static [&'static str],
+    operations: &'static [u8],
+    entry: &'static str,
+    exit: &'static str,
+) -> Function {
+    function(name, events, operations, "ring_plain", entry, exit)
+}
+
+/// One that runs reads or writes.
+const fn moves(
+    name: &'static str,
+    events: &'static [&'static str],
+    operations: &'static [u8],
+    entry: &'static str,
+    exit: &'static str,
+) -> Function {
+    function(name, events, operations, "ring_read_write", entry, exit)
 }
 
 /// A function by which operations do a part of their work.
@@ -75,7 +98,7 @@ const fn part(
     Function {
         name,
         events,
-        operation: None,
+        operations: &[],
         entry,
         exit: None,
         called: None,
@@ -96,32 +119,64 @@ const NETWORK: &str = "ring_network";
 /// One of the two calls the other, or both are the same code, as the compiler likes: so both serve both events.
 const OPENS: &[&str] = &["openat", "openat2"];
 /// What one request can do many times.
-const REPEATED: &[&str] = &["accept4", "recvfrom", "recvmsg", "sendto"];
+const REPEATED: &[&str] = &["accept4", "recvfrom", "recvmsg", "sendto", "read", "pread"];
+/// What the functions of reads stand for, as the file and the position have it.
+const READS: &[&str] = &["read", "pread", "readv", "preadv"];
+/// The same of writes.
+const WRITES: &[&str] = &["write", "pwrite", "writev", "pwritev"];
+/// Both.
+const READS_AND_WRITES: &[&str] = &[
+    "read", "pread", "readv", "preadv", "write", "pwrite", "writev", "pwritev",
+];
 /// The function of a completion that is not the last of its request, and that of kernels without it.
 const ONE_OF_MANY: [&str; 2] = ["io_req_post_cqe", "io_post_aux_cqe"];
 
 #[rustfmt::skip] // One function a line reads as the table that it is.
-static FUNCTIONS: [Function; 21] = [
-    function("io_openat", OPENS, 18, "ring_open", "enter_io_openat", "exit_io_openat"),
-    function("io_openat2", OPENS, 28, "ring_open", "enter_io_openat2", "exit_io_openat2"),
+static FUNCTIONS: [Function; 43] = [
+    function("io_openat", OPENS, &[18], "ring_open", "enter_io_openat", "exit_io_openat"),
+    function("io_openat2", OPENS, &[28], "ring_open", "enter_io_openat2", "exit_io_openat2"),
     // Where a file goes that gets no descriptor.
     part("io_fixed_fd_install", &["openat", "openat2", "accept4"], "enter_io_fixed_fd_install"),
-    function("io_connect", &["connect"], 16, "ring_connect", "enter_io_connect", "exit_io_connect"),
-    function("io_socket", &["socket"], 45, "ring_call", "enter_io_socket", "exit_io_socket"),
-    function("io_unlinkat", &["unlinkat"], 36, "ring_call", "enter_io_unlinkat", "exit_io_unlinkat"),
-    function("io_renameat", &["renameat2"], 35, "ring_call", "enter_io_renameat", "exit_io_renameat"),
-    function("io_mkdirat", &["mkdirat"], 37, "ring_call", "enter_io_mkdirat", "exit_io_mkdirat"),
-    function("io_symlinkat", &["symlinkat"], 38, "ring_call", "enter_io_symlinkat", "exit_io_symlinkat"),
-    function("io_linkat", &["linkat"], 39, "ring_call", "enter_io_linkat", "exit_io_linkat"),
-    network("io_send", &["sendto"], 26, "enter_io_send", "exit_io_send"),
-    network("io_send_zc", &["sendto"], 47, "enter_io_send_zc", "exit_io_send_zc"),
-    network("io_sendmsg", &["sendmsg"], 9, "enter_io_sendmsg", "exit_io_sendmsg"),
-    network("io_sendmsg_zc", &["sendmsg"], 48, "enter_io_sendmsg_zc", "exit_io_sendmsg_zc").newer(),
-    network("io_recv", &["recvfrom"], 27, "enter_io_recv", "exit_io_recv"),
-    network("io_recvmsg", &["recvmsg"], 10, "enter_io_recvmsg", "exit_io_recvmsg"),
-    network("io_accept", &["accept4"], 13, "enter_io_accept", "exit_io_accept"),
-    network("io_bind", &["bind"], 56, "enter_io_bind", "exit_io_bind").newer(),
-    network("io_listen", &["listen"], 57, "enter_io_listen", "exit_io_listen").newer(),
+    function("io_connect", &["connect"], &[16], "ring_connect", "enter_io_connect", "exit_io_connect"),
+    function("io_socket", &["socket"], &[45], "ring_call", "enter_io_socket", "exit_io_socket"),
+    function("io_unlinkat", &["unlinkat"], &[36], "ring_call", "enter_io_unlinkat", "exit_io_unlinkat"),
+    function("io_renameat", &["renameat2"], &[35], "ring_call", "enter_io_renameat", "exit_io_renameat"),
+    function("io_mkdirat", &["mkdirat"], &[37], "ring_call", "enter_io_mkdirat", "exit_io_mkdirat"),
+    function("io_symlinkat", &["symlinkat"], &[38], "ring_call", "enter_io_symlinkat", "exit_io_symlinkat"),
+    function("io_linkat", &["linkat"], &[39], "ring_call", "enter_io_linkat", "exit_io_linkat"),
+    network("io_send", &["sendto"], &[26], "enter_io_send", "exit_io_send"),
+    network("io_send_zc", &["sendto"], &[47], "enter_io_send_zc", "exit_io_send_zc"),
+    network("io_sendmsg", &["sendmsg"], &[9], "enter_io_sendmsg", "exit_io_sendmsg"),
+    network("io_sendmsg_zc", &["sendmsg"], &[48], "enter_io_sendmsg_zc", "exit_io_sendmsg_zc").newer(),
+    network("io_recv", &["recvfrom"], &[27], "enter_io_recv", "exit_io_recv"),
+    network("io_recvmsg", &["recvmsg"], &[10], "enter_io_recvmsg", "exit_io_recvmsg"),
+    network("io_accept", &["accept4"], &[13], "enter_io_accept", "exit_io_accept"),
+    network("io_bind", &["bind"], &[56], "enter_io_bind", "exit_io_bind").newer(),
+    network("io_listen", &["listen"], &[57], "enter_io_listen", "exit_io_listen").newer(),
+    function("io_fsetxattr", &["fsetxattr"], &[41], "ring_call", "enter_io_fsetxattr", "exit_io_fsetxattr"),
+    function("io_setxattr", &["setxattr"], &[42], "ring_call", "enter_io_setxattr", "exit_io_setxattr"),
+    function("io_fgetxattr", &["fgetxattr"], &[43], "ring_call", "enter_io_fgetxattr", "exit_io_fgetxattr"),
+    function("io_getxattr", &["getxattr"], &[44], "ring_call", "enter_io_getxattr", "exit_io_getxattr"),
+    plain("io_fsync", &["fsync", "fdatasync"], &[3], "enter_io_fsync", "exit_io_fsync"),
+    plain("io_sync_file_range", &["sync_file_range"], &[8], "enter_io_sync_file_range", "exit_io_sync_file_range"),
+    plain("io_fallocate", &["fallocate"], &[17], "enter_io_fallocate", "exit_io_fallocate"),
+    plain("io_ftruncate", &["ftruncate"], &[55], "enter_io_ftruncate", "exit_io_ftruncate").newer(),
+    plain("io_close", &["close"], &[19], "enter_io_close", "exit_io_close"),
+    plain("io_statx", &["statx"], &[21], "enter_io_statx", "exit_io_statx"),
+    plain("io_fadvise", &["fadvise64"], &[24], "enter_io_fadvise", "exit_io_fadvise").newer(),
+    plain("io_madvise", &["madvise"], &[25], "enter_io_madvise", "exit_io_madvise").newer(),
+    plain("io_epoll_ctl", &["epoll_ctl"], &[29], "enter_io_epoll_ctl", "exit_io_epoll_ctl").newer(),
+    plain("io_splice", &["splice"], &[30], "enter_io_splice", "exit_io_splice"),
+    plain("io_tee", &["tee"], &[33], "enter_io_tee", "exit_io_tee"),
+    plain("io_shutdown", &["shutdown"], &[34], "enter_io_shutdown", "exit_io_shutdown"),
+    moves("io_read", READS, &[1, 4, 22], "enter_io_read", "exit_io_read"),
+    moves("io_write", WRITES, &[2, 5, 23], "enter_io_write", "exit_io_write"),
+    // Those of registered buffers that newer kernels run before the ones above.
+    moves("io_read_fixed", READS, &[60], "enter_io_read_fixed", "exit_io_read_fixed").newer(),
+    moves("io_write_fixed", WRITES, &[61], "enter_io_write_fixed", "exit_io_write_fixed").newer(),
+    moves("io_read_mshot", READS, &[49], "enter_io_read_mshot", "exit_io_read_mshot").newer(),
+    // Where they end that had to wait.
+    Function { exit: Some("exit_io_req_rw_complete"), ..part("io_req_rw_complete", READS_AND_WRITES, "enter_io_req_rw_complete").newer() },
     part(ONE_OF_MANY[0], REPEATED, "enter_io_req_post_cqe").newer(),
     part(ONE_OF_MANY[1], REPEATED, "enter_io_post_aux_cqe").newer(),
 ];
@@ -239,8 +294,8 @@ pub(super) fn operations(probes: &[Probe]) -> [u32; 2] {
     for function in &FUNCTIONS {
         let is_wanted = probes
             .iter()
-            .any(|probe| is_function(probe) && probe.program == function.entry);
-        if let (true, Some(operation)) = (is_wanted, function.operation) {
+            .any(|probe| is_operation(probe) && probe.program == function.entry);
+        for operation in function.operations.iter().filter(|_| is_wanted) {
             bits[usize::from(operation / 32 % 2)] |= 1 << (operation % 32);
         }
     }
@@ -249,7 +304,7 @@ pub(super) fn operations(probes: &[Probe]) -> [u32; 2] {
 
 /// Leaves out what this kernel cannot show.
 pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<Probe>) {
-    if !probes.iter().any(is_function) {
+    if !probes.iter().any(is_operation) {
         return;
     }
     let is_known = matches!(kernel.io_uring, IoUring::Known | IoUring::WithoutNetwork);
@@ -264,7 +319,7 @@ pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<
         });
         return;
     }
-    probes.retain(|probe| !is_function(probe));
+    probes.retain(|probe| !is_operation(probe));
     if kernel.io_uring != IoUring::NotBuilt {
         warn!(
             "what is done through io_uring is not seen: the kernel is older than Linux 6.0, or the oldest ways were asked for"
@@ -272,57 +327,26 @@ pub(super) fn retain_possible(kernel: &Kernel, has_loop: bool, probes: &mut Vec<
     }
 }
 
-/// The types of the kernel, as far as the loader wants to know them to attach programs to functions: just the functions,
-/// each under its number. All types would take it a tenth of a second and 20 MB.
-fn function_types(kernel: &Kernel) -> Result<aya::Btf, SensorError> {
-    const HEADER: u32 = 24;
-    const FORWARD: u32 = 7 << 24;
-    const FUNCTION: u32 = 12 << 24;
-    let last = kernel
-        .functions
-        .iter()
-        .map(|(_, id)| *id)
-        .max()
-        .unwrap_or(0);
-    let mut strings = vec![0_u8];
-    let mut types: Vec<u8> = Vec::new();
-    for number in 1..=last {
-        let known = kernel.functions.iter().find(|(_, id)| *id == number);
-        let (name, info) = match known {
-            Some((name, _)) => {
-                let place = u32::try_from(strings.len()).unwrap_or(0);
-                strings.extend(name.as_bytes());
-                strings.push(0);
-                (place, FUNCTION)
-            }
-            None => (0, FORWARD),
-        };
-        for word in [name, info, 0] {
-            types.extend(word.to_ne_bytes());
-        }
-    }
-    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let mut bytes = Vec::with_capacity(types.len() + strings.len() + 24);
-    // Magic number, version 1, no flags; then the places and lengths of types and strings.
-    bytes.extend(0xeb9f_u16.to_ne_bytes());
-    bytes.extend([1, 0]);
-    for word in [HEADER, 0, length(&types), length(&types), length(&strings)] {
-        bytes.extend(word.to_ne_bytes());
-    }
-    bytes.extend(types);
-    bytes.extend(strings);
-    aya::Btf::parse(&bytes, Endianness::default()).map_err(SensorError::FunctionTypes)
+/// Whether there are programs for operations of which little is noted.
+pub(super) fn are_noted_shortly(probes: &[Probe]) -> bool {
+    let mut functions = probes.iter().filter_map(Function::of);
+    functions.any(|function| {
+        let is_long = ["ring_open", "ring_connect", "ring_call"];
+        function
+            .called
+            .is_some_and(|called| !is_long.contains(&called))
+    })
 }
 
 /// Whether there are programs for operations on sockets.
-pub(super) fn are_on_sockets(probes: &[Probe]) -> bool {
+fn are_on_sockets(probes: &[Probe]) -> bool {
     let mut functions = probes.iter().filter_map(Function::of);
     functions.any(|function| function.called == Some(NETWORK))
 }
 
-/// Whether it is a program at a function.
-pub(super) fn is_function(probe: &Probe) -> bool {
-    matches!(probe.hook, Hook::FunctionEntry(_) | Hook::FunctionExit(_))
+/// Whether it is a program at a function that runs operations.
+pub(super) fn is_operation(probe: &Probe) -> bool {
+    Function::of(probe).is_some()
 }
 
 /// Loads the programs for functions, or for tracepoints where the kernel does not have a function or attaches nothing
@@ -331,35 +355,20 @@ pub(super) fn load(
     programs: &mut Ebpf,
     called: &mut CalledPrograms,
     kernel: &Kernel,
+    types: &aya::Btf,
     probes: &mut Vec<Probe>,
 ) -> Result<(), SensorError> {
-    if !probes.iter().any(is_function) {
+    if !probes.iter().any(is_operation) {
         return Ok(());
     }
-    let types = function_types(kernel)?;
-    let outcome = each(programs, probes, |program, probe| {
-        match probe.hook {
-            Hook::FunctionEntry(name) => {
-                let program: &mut FEntry = program.try_into()?;
-                program.load(name, &types)?;
-                super::tell_cost(probe.program, program.info());
-            }
-            Hook::FunctionExit(name) => {
-                let program: &mut FExit = program.try_into()?;
-                program.load(name, &types)?;
-                super::tell_cost(probe.program, program.info());
-            }
-            Hook::RawTracepoint(_) | Hook::SyscallExit(_) | Hook::CalledExit(_) => {}
-        }
-        Ok(())
-    });
-    match outcome {
+    let wanted: Vec<Probe> = probes.iter().copied().filter(is_operation).collect();
+    match function::load(programs, types, &wanted) {
         Err(error @ SensorError::Refused { .. }) => {
             info!(
                 "no programs can be attached to functions of this kernel: io_uring is seen by its tracepoints"
             );
             debug!(%error, "refused");
-            let wanted: Vec<Probe> = probes.extract_if(.., |probe| is_function(probe)).collect();
+            probes.retain(|probe| !is_operation(probe));
             match tracepoints(programs, called, kernel, &wanted) {
                 Ok(tracepoints) => probes.extend(tracepoints),
                 Err(error) => warn!(%error, "what is done through io_uring is not seen"),
@@ -401,40 +410,4 @@ fn tracepoints(
         super::tell_cost(probe.program, program.info());
     }
     Ok(tracepoints)
-}
-
-/// Attaches the programs for functions.
-pub(super) fn attach(programs: &mut Ebpf, probes: &[Probe]) -> Result<(), SensorError> {
-    each(programs, probes, |program, probe| {
-        match probe.hook {
-            Hook::FunctionEntry(_) => {
-                let program: &mut FEntry = program.try_into()?;
-                program.attach()?;
-            }
-            Hook::FunctionExit(_) => {
-                let program: &mut FExit = program.try_into()?;
-                program.attach()?;
-            }
-            Hook::RawTracepoint(_) | Hook::SyscallExit(_) | Hook::CalledExit(_) => {}
-        }
-        Ok(())
-    })
-}
-
-/// Does something with each program at a function.
-fn each(
-    programs: &mut Ebpf,
-    probes: &[Probe],
-    mut work: impl FnMut(&mut Program, &Probe) -> Result<(), ProgramError>,
-) -> Result<(), SensorError> {
-    for probe in probes.iter().filter(|probe| is_function(probe)) {
-        let program = programs
-            .program_mut(probe.program)
-            .ok_or(SensorError::Incomplete(probe.program))?;
-        work(program, probe).map_err(|source| SensorError::Refused {
-            program: probe.program,
-            source,
-        })?;
-    }
-    Ok(())
 }

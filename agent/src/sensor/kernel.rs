@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::btf::{Btf, BtfError};
 use super::io_uring::{self, IoUringTracepoints};
+use super::security_hook;
 
 /// The oldest kernel: the BPF ring buffer came with it.
 const OLDEST: (u32, u32) = (5, 8);
@@ -94,12 +95,12 @@ pub struct Kernel {
     pub has_task_pt_regs: bool,
     /// Whether operations of `io_uring` can be seen.
     pub io_uring: IoUring,
-    /// The flag of a request of `io_uring` that is never tried again, and that of one that completes many times; 0
-    /// where there is none.
-    pub request_flags: [u32; 2],
+    /// The flag of a request of `io_uring` that is never tried again, that of one that completes many times, and that of
+    /// one about the file's own position; 0 where there is none.
+    pub request_flags: [u32; 3],
     /// `ITER_UBUF` and `ITER_IOVEC` of `enum iter_type`; [`ABSENT`] where there is none.
     pub iterator_types: [u32; 2],
-    /// The functions of `io_uring` that programs can be attached to, and their numbers in the BTF.
+    /// The functions of `io_uring` and of security hooks that programs can be attached to, and their numbers in the BTF.
     pub functions: Vec<(&'static str, u32)>,
     /// The tracepoint of a request's submission to `io_uring`, and how many arguments that and the one of its
     /// completion have.
@@ -207,13 +208,18 @@ impl Kernel {
                 Some(_) => IoUring::WithoutNetwork,
             },
             // The enumeration has no name.
-            request_flags: ["REQ_F_NOWAIT_BIT", "REQ_F_APOLL_MULTISHOT_BIT"]
-                .map(|name| btf.enum_value("", name))
-                .map(|bit| bit.and_then(|bit| 1_u32.checked_shl(bit)).unwrap_or(0)),
+            request_flags: [
+                "REQ_F_NOWAIT_BIT",
+                "REQ_F_APOLL_MULTISHOT_BIT",
+                "REQ_F_CUR_POS_BIT",
+            ]
+            .map(|name| btf.enum_value("", name))
+            .map(|bit| bit.and_then(|bit| 1_u32.checked_shl(bit)).unwrap_or(0)),
             iterator_types: ["ITER_UBUF", "ITER_IOVEC"]
                 .map(|name| btf.enum_value("iter_type", name).unwrap_or(ABSENT)),
             io_uring_tracepoints: IoUringTracepoints::find(btf),
             functions: io_uring::names()
+                .chain(security_hook::functions())
                 .filter_map(|name| Some((name, btf.function(name)?)))
                 .collect(),
             has_loop: has_helper("BPF_FUNC_loop"),

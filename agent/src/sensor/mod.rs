@@ -5,6 +5,7 @@ mod btf;
 mod called;
 mod cpus;
 mod foreign;
+mod function;
 mod io_uring;
 mod kernel;
 mod merge;
@@ -13,6 +14,7 @@ mod own_process;
 mod privilege;
 mod probe;
 mod ring;
+mod security_hook;
 mod skipped;
 mod tracefs;
 
@@ -21,7 +23,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use agent_ebpf::{
-    Capture, DROP_COUNTERS, DROP_MESSAGES, DROP_OPERATIONS, DROP_SCRATCH_BUSY, MAX_DATA,
+    Capture, DROP_COUNTERS, DROP_MESSAGES, DROP_OPERATIONS, DROP_SCRATCH_BUSY, DROP_USED, MAX_DATA,
     RecordKind, Settings, names,
 };
 use aya::maps::{Array, MapData, PerCpuArray};
@@ -197,10 +199,12 @@ impl KernelDrops {
         let busy = self.counters[DROP_SCRATCH_BUSY as usize];
         let messages = self.counters[DROP_MESSAGES as usize];
         let operations = self.counters[DROP_OPERATIONS as usize];
+        let used = self.counters[DROP_USED as usize];
         full.chain([
             ("scratch_busy".to_owned(), busy),
             ("messages_beyond_the_eighth".to_owned(), messages),
             ("io_uring_operations_forgotten".to_owned(), operations),
+            ("used_by_call_not_noted".to_owned(), used),
             ("program_skipped".to_owned(), self.skipped.iter().sum()),
         ])
     }
@@ -241,6 +245,7 @@ impl Sensor {
         let has_loop = kernel.has_loop && !options.oldest_ways;
         let object = if has_loop { OBJECT } else { BOUNDED_OBJECT };
         io_uring::retain_possible(kernel, has_loop, &mut probes);
+        security_hook::retain_existing(kernel, &mut probes);
         [settings.operations_low, settings.operations_high] = io_uring::operations(&probes);
         match Self::load(kernel, object, settings, options, probes.clone()) {
             // Kernels differ in which pointers they let a program follow. What the helper reads
@@ -271,7 +276,7 @@ impl Sensor {
     fn load(
         kernel: &Kernel,
         object: &[u8],
-        settings: Settings,
+        mut settings: Settings,
         options: &Options,
         mut probes: Vec<Probe>,
     ) -> Result<(Self, Reader), SensorError> {
@@ -282,17 +287,24 @@ impl Sensor {
             "loading the programs"
         );
         let offsets = kernel.offsets.to_array();
-        let (operations, shared_buffers) = if probes.iter().any(io_uring::is_function) {
-            (io_uring::OPERATIONS, agent_ebpf::SHARED_BUFFERS)
+        if probes.iter().any(function::is_function) {
+            settings.shared_buffers = settings.cpus.clamp(
+                agent_ebpf::MIN_SHARED_BUFFERS,
+                agent_ebpf::MAX_SHARED_BUFFERS,
+            );
+        }
+        let operations = if probes.iter().any(io_uring::is_operation) {
+            io_uring::OPERATIONS
         } else {
-            (1, 0)
+            1
         };
-        let (on_sockets, multishot_accepts) = if io_uring::are_on_sockets(&probes) {
-            (io_uring::ON_SOCKETS, io_uring::MULTISHOT_ACCEPTS)
+        let (short_notes, multishots) = if io_uring::are_noted_shortly(&probes) {
+            (io_uring::SHORT_NOTES, io_uring::MULTISHOTS)
         } else {
             (1, 1)
         };
-        let buffers = settings.cpus + shared_buffers;
+        let [used_paths, destinations] = security_hook::table_sizes(&probes);
+        let buffers = settings.cpus + settings.shared_buffers;
         let settings = settings.to_array();
         let mut programs = EbpfLoader::new()
             // No program relocates against BTF, and none is BTF-typed: no need to parse it again.
@@ -303,8 +315,10 @@ impl Sensor {
             .map_max_entries(names::EVENT_RING, options.event_ring_bytes)
             .map_max_entries(names::SCRATCH, buffers)
             .map_max_entries(names::OPERATIONS, operations)
-            .map_max_entries(names::ON_SOCKETS, on_sockets)
-            .map_max_entries(names::MULTISHOT_ACCEPTS, multishot_accepts)
+            .map_max_entries(names::SHORT_NOTES, short_notes)
+            .map_max_entries(names::MULTISHOTS, multishots)
+            .map_max_entries(names::USED_PATHS, used_paths)
+            .map_max_entries(names::DESTINATIONS, destinations)
             .load(object)
             .map_err(SensorError::Load)?;
         // The loader reads all of the kernel's types, needed or not. Now, and not only once all is
@@ -338,11 +352,17 @@ impl Sensor {
         }
         let native = NativePrograms::load(&mut programs, &probes)?;
         let mut called = CalledPrograms::take(&mut programs)?;
-        io_uring::load(&mut programs, &mut called, kernel, &mut probes)?;
+        if probes.iter().any(function::is_function) {
+            let types = function::types(kernel)?;
+            io_uring::load(&mut programs, &mut called, kernel, &types, &mut probes)?;
+            security_hook::load(&mut programs, &types, &mut probes)?;
+        }
         // It described the kernel's functions to the loader.
         heap::give_back();
         let reader = Reader::new(&mut programs, options)?;
-        set_captures(&mut programs, &options.wanted)?;
+        // Before the exits of calls, which take what the hooks note.
+        security_hook::attach(&mut programs, &mut probes)?;
+        set_captures(&mut programs, &options.wanted, &probes)?;
         let has_foreign = probes.iter().any(|probe| probe.program == names::SYS_EXIT);
         if has_foreign && options.wanted.other_abis {
             foreign::set(&mut programs, &mut called, &options.wanted)?;
@@ -370,7 +390,12 @@ impl Sensor {
                 Hook::CalledExit(_) | Hook::FunctionEntry(_) | Hook::FunctionExit(_) => {}
             }
         }
-        io_uring::attach(&mut programs, &probes)?;
+        let operations: Vec<Probe> = probes
+            .iter()
+            .copied()
+            .filter(io_uring::is_operation)
+            .collect();
+        function::attach(&mut programs, &operations)?;
         let attached = attached(&programs, &probes)?;
         let drops = programs
             .take_map(names::DROPS)
@@ -458,12 +483,12 @@ fn attached(programs: &Ebpf, probes: &[Probe]) -> Result<Vec<Attached>, SensorEr
 }
 
 /// Tells the programs what to take down of each system call.
-fn set_captures(programs: &mut Ebpf, wanted: &Wanted) -> Result<(), SensorError> {
+fn set_captures(programs: &mut Ebpf, wanted: &Wanted, probes: &[Probe]) -> Result<(), SensorError> {
     let map = names::CAPTURES;
     let failed = |source| SensorError::Map { map, source };
     let captures = programs.map_mut(map).ok_or(SensorError::Incomplete(map))?;
     let mut captures: Array<_, CaptureBytes> = captures.try_into().map_err(failed)?;
-    for (syscall, capture) in wanted.captures() {
+    for (syscall, capture) in wanted.captures(probes) {
         captures
             .set(syscall, CaptureBytes(capture), 0)
             .map_err(failed)?;
@@ -511,6 +536,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError>
         syscall_creat: syscall_number(libc::SYS_creat),
         syscall_openat2: syscall_number(libc::SYS_openat2),
         data_bytes: options.data_bytes.min(MAX_DATA - 1),
+        shared_buffers: 0,
         operations_low: 0,
         operations_high: 0,
         completion_is_entry: u32::from(
@@ -520,6 +546,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Result<Settings, SensorError>
         ),
         request_nowait: kernel.request_flags[0],
         request_multishot: kernel.request_flags[1],
+        request_own_position: kernel.request_flags[2],
         iterator_plain: kernel.iterator_types[0],
         iterator_vector: kernel.iterator_types[1],
         cpus,

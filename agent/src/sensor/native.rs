@@ -18,7 +18,7 @@ use super::probe::{AT_EVERY_EXIT, Hook, Probe};
 pub(super) const MOST_TRACEPOINTS: usize = 24;
 
 /// The programs at tracepoints, and what takes their place.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("sys_exit_open", "native_open"),
     ("sys_exit_connect", "native_connect"),
     ("sys_exit_execve", "native_execve"),
@@ -26,6 +26,7 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("sys_exit_plain", "native_plain"),
     ("sys_exit_path", "native_path"),
     ("sys_exit_descriptor", "native_descriptor"),
+    ("sys_exit_list", "native_list"),
     (DIRECTORY, "native_chdir"),
 ];
 

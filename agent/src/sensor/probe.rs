@@ -5,6 +5,7 @@ use std::fmt;
 use agent_ebpf::{Capture, OPEN_FAILED, OPEN_READ, OPEN_WRITE, RECORD_FAILURE, RECORD_SUCCESS};
 
 use super::io_uring;
+use super::security_hook;
 use crate::event::table::{EventDefinition, SeenBy};
 use crate::event::{EventSet, EventType};
 
@@ -135,6 +136,8 @@ pub struct Wanted {
     pub working_directory: bool,
     /// Whether some rule or output asks for the device or inode of an opened file.
     pub open_inode: bool,
+    /// Whether some rule or output asks what the descriptors that a call has in memory stand for.
+    pub listed: bool,
     /// Whether an exec has to be handled while the program still runs.
     pub exec_at_once: bool,
 }
@@ -201,19 +204,26 @@ impl Wanted {
         {
             probes.push(AT_EVERY_EXIT);
         }
+        probes.extend(security_hook::probes(|event| {
+            EventType::from_name(event).is_some_and(|event| self.events.contains(event))
+        }));
         if self.io_uring {
             probes.extend(io_uring::probes(|event| self.events.contains(event)));
         }
         probes
     }
 
-    /// What is to be taken down of the system calls in general, by their numbers.
-    pub fn captures(&self) -> impl Iterator<Item = (u32, Capture)> {
-        self.captured().filter_map(|(event, definition)| {
+    /// What is to be taken down of the system calls in general, by their numbers, if these programs are attached.
+    pub fn captures(&self, probes: &[Probe]) -> impl Iterator<Item = (u32, Capture)> {
+        self.captured().filter_map(move |(event, definition)| {
             let mut capture = definition.capture();
             capture.outcomes = RECORD_SUCCESS;
             if self.failures.contains(event) {
                 capture.outcomes |= RECORD_FAILURE;
+            }
+            capture.hook = security_hook::number_for(definition.name, probes);
+            if !self.listed {
+                capture.listed = 0;
             }
             Some((definition.syscall?, capture))
         })

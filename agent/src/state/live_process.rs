@@ -20,6 +20,8 @@ use crate::event::{ProcessKey, Tid};
 const FILE_LIMIT: u64 = 32 * 1024;
 /// Where the kernel does not tell their number (before 6.2), no more descriptors are counted.
 const MOST_COUNTED: usize = 4096;
+/// Of a process with more descriptors, their types are not looked at: each takes some calls of the matching thread.
+const MOST_LOOKED_AT: u64 = 256;
 
 /// The directory of a process in `/proc`.
 #[derive(Debug)]
@@ -92,15 +94,37 @@ impl LiveProcess {
         words.next()?.parse().ok()
     }
 
+    fn directory_of_descriptors(&self) -> Option<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.directory, "fd", flags, Mode::empty()).ok()
+    }
+
+    /// The types of all descriptors, each once; `None` of a process that has very many.
+    pub fn kinds_of_descriptors(&self) -> Option<Vec<&'static str>> {
+        if self.open_descriptors()? > MOST_LOOKED_AT {
+            return None;
+        }
+        let mut kinds = Vec::new();
+        for entry in Dir::read_from(self.directory_of_descriptors()?).ok()? {
+            let entry = entry.ok()?;
+            let Ok(Ok(number)) = entry.file_name().to_str().map(str::parse) else {
+                // The directory itself and the one above.
+                continue;
+            };
+            // It may have been closed by now.
+            if let Some(descriptor) = self.descriptor(number)
+                && !kinds.contains(&descriptor.kind)
+            {
+                kinds.push(descriptor.kind);
+            }
+        }
+        kinds.sort_unstable();
+        Some(kinds)
+    }
+
     /// How many descriptors are open.
     pub fn open_descriptors(&self) -> Option<u64> {
-        let directory = openat(
-            &self.directory,
-            "fd",
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .ok()?;
+        let directory = self.directory_of_descriptors()?;
         // Since 6.2 the directory's size.
         let size = rustix::fs::fstat(&directory).ok()?.st_size;
         if size > 0 {
@@ -383,6 +407,12 @@ mod tests {
             }
         }
         assert_eq!(own.descriptor(1_000_000), None);
+        // Those of other tests are among them.
+        let kinds = own.kinds_of_descriptors().unwrap();
+        assert!(kinds.is_sorted_by(|one, next| one < next), "{kinds:?}");
+        for kind in ["directory", "event", "file", "ipv4", "ipv6", "pipe", "unix"] {
+            assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ const DONE: &str = "machine: done";
 const LOG: &str = "log: ";
 /// Before an alert.
 const ALERT: &str = "alert: ";
+/// Before a rule's name, how often it was to fire and how often it did, with bars between.
+const COUNTED: &str = "counted: ";
 /// In the line that says that everything is attached.
 const READY: &str = "peregrine: ready: ";
 
@@ -36,6 +38,8 @@ pub(super) struct RunTranscript {
     pub(super) ready: Option<String>,
     /// The rules that fired.
     pub(super) fired: BTreeSet<String>,
+    /// Rules that did not fire as often as they had to: what was said of each.
+    pub(super) miscounted: Vec<String>,
     /// How many instructions the verifier walked, by program; nothing before Linux 5.16.
     pub(super) verified: BTreeMap<String, u64>,
     /// What the kernel refused before it accepted something else.
@@ -72,6 +76,14 @@ impl RunTranscript {
             let rule = serde_json::from_str::<Value>(alert).ok();
             if let Some(rule) = rule.as_ref().and_then(|alert| alert["rule"].as_str()) {
                 self.fired.insert(rule.to_owned());
+            }
+        } else if let Some(counted) = line.strip_prefix(COUNTED) {
+            // Never is no good either: then there was nothing to count.
+            match counted.split('|').collect::<Vec<_>>()[..] {
+                [rule, wanted, found] if wanted == found && wanted != "0" => {
+                    self.fired.insert(rule.to_owned());
+                }
+                _ => self.miscounted.push(counted.to_owned()),
             }
         } else if let Some(log) = line.strip_prefix(LOG) {
             self.log.push(log.to_owned());
@@ -119,6 +131,9 @@ mod tests {
              log: peregrine: ready: 2 rules, 5 programs attached\n\
              alert: {\"rule\":\"exec\"}\n\
              alert: {\"rule\":\"ex[    2.1] interrupted\n\
+             counted: often|31|31\n\
+             counted: too seldom|31|30\n\
+             counted: never|0|0\n\
              machine: run two\n\
              log: error: no\n";
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -129,7 +144,8 @@ mod tests {
             panic!("two runs");
         };
         assert_eq!(one.ready.as_deref(), Some("2 rules, 5 programs attached"));
-        assert_eq!(one.fired, BTreeSet::from(["exec".to_owned()]));
+        assert_eq!(one.fired, ["exec", "often"].map(str::to_owned).into());
+        assert_eq!(one.miscounted, ["too seldom|31|30", "never|0|0"]);
         assert_eq!(one.verified["sys_exit_open"], 1234);
         assert_eq!(
             (two.ready.as_ref(), &two.log[..]),

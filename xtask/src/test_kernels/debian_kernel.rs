@@ -64,7 +64,7 @@ impl DebianKernel {
         let is_possible = |run: &&Run| match run.act {
             Act::IoUring => self.shows_io_uring,
             Act::IoUringBind => self.binds_by_io_uring,
-            Act::Nothing | Act::Calls => true,
+            Act::Nothing | Act::Calls | Act::Used => true,
         };
         RUNS.iter().filter(is_possible).collect()
     }

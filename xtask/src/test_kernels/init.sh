@@ -53,6 +53,42 @@ act() {
     /bin/rm -r /tmp/written /tmp/fifo /tmp/mounted
 }
 
+# What each rule of /tests/used.yaml is about. Of those that are to fire a certain number of times, a line with name and
+# number goes to /tmp/counts.
+act_used() {
+    : > /tmp/counts
+    /bin/mkdir /tmp/real /tmp/real/point /tmp/flipped
+    /bin/ln -s real /tmp/way
+    echo x > /tmp/real/file
+    /bin/mkdir /tmp/way/made
+    /bin/mv /tmp/way/made /tmp/way/moved
+    /bin/rmdir /tmp/way/moved
+    /bin/chmod 600 /tmp/way/file
+    /bin/chown 1:2 /tmp/way/file
+    /bin/ln /tmp/way/file /tmp/way/hard
+    /bin/ln -s anything /tmp/way/symbolic
+    /bin/mkfifo /tmp/way/fifo
+    (cd /tmp/real && /bin/rm /proc/self/cwd/hard)
+    /bin/mount -t tmpfs mounted /tmp/way/point
+    /bin/umount /tmp/way/point
+    /bin/chroot /tmp/way /true
+    call_32_bit unlink /tmp/way/symbolic
+    for call in unlinkat renameat; do
+        count "flipped $call" flip_name $call /tmp/flipped/a /tmp/flipped/b
+    done
+    for call in sendto sendmsg; do
+        count "flipped $call" flip_destination $call 40003 40004
+    done
+    /bin/rm -r /tmp/real /tmp/way /tmp/flipped
+}
+
+# The times that a program prints `1`, for the rule of this name.
+count() {
+    rule=$1
+    shift
+    echo "$rule|$("$@" | tr -cd 1 | wc -c)" >> /tmp/counts
+}
+
 # What each rule of /tests/io_uring.yaml is about.
 act_io_uring() {
     for file in written skipped slotted; do
@@ -79,6 +115,25 @@ act_io_uring() {
     ring_socket accept 127.0.0.1:4004
     ring_socket slot accept 127.0.0.1:4005
     ring_socket accept_many 127.0.0.1:4006
+    echo some content > /tmp/target
+    ring_file read /tmp/written
+    ring_file async at 2 read /tmp/written
+    ring_file fixed read_fixed /tmp/written
+    ring_file readv_chosen /tmp/written
+    ring_file readv pipe by-vectors
+    ring_file read /tmp
+    ring_file write /tmp/target by-write
+    ring_file async at 3 writev /tmp/target by-vectors
+    ring_file write /proc/version lost
+    ring_file setxattr /tmp/target secret
+    ring_file fgetxattr /tmp/target secret
+    ring_file fallocate /tmp/target
+    ring_file splice /tmp/target
+    ring_file shutdown socket
+    ring_file shutdown /tmp/target
+    ring_file statx /tmp/target
+    ring_file close /tmp/target
+    ring_file recv_many socket 'one other'
 }
 
 # What each rule of /tests/io_uring_bind.yaml is about.
@@ -86,6 +141,9 @@ act_io_uring_bind() {
     ring_socket bind 127.0.0.1:4007
     ring_socket async bind 192.0.2.1:4008
     ring_socket listen 127.0.0.1:4009
+    echo some content > /tmp/target
+    ring_file ftruncate /tmp/target
+    ring_file read_many pipe 'one other'
 }
 
 # Waits up to 120 seconds for a line of the agent's log.
@@ -100,7 +158,7 @@ wait_for_ready() {
 echo "machine: booted $(uname -r)"
 while IFS='|' read -r name rules options act <&3; do
     echo "machine: run $name"
-    rm -f /tmp/log
+    rm -f /tmp/log /tmp/counts
     # shellcheck disable=SC2086
     peregrine run -r "$rules" $options -o log_level=debug -o json_output=true \
         -o webserver.enabled=false > /tmp/alerts 2> /tmp/log &
@@ -115,7 +173,13 @@ while IFS='|' read -r name rules options act <&3; do
     kill $agent
     wait $agent
     sed 's/^/log: /' /tmp/log
-    sed 's/^/alert: /' /tmp/alerts
+    # The console is slow: of what is counted, the number is enough.
+    if [ -f /tmp/counts ]; then
+        while IFS='|' read -r rule times; do
+            echo "counted: $rule|$times|$(grep -c "\"rule\":\"$rule\"" /tmp/alerts)"
+        done < /tmp/counts
+    fi
+    sed -e '/"rule":"flipped /d' -e 's/^/alert: /' /tmp/alerts
 done 3< /runs
 echo "machine: done"
 reboot -f

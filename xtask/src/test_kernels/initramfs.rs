@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{ACTED, EVERY_EVENT, IO_URING, IO_URING_BIND, Run};
+use super::{ACTED, EVERY_EVENT, IO_URING, IO_URING_BIND, Run, USED};
 use crate::tool;
 
 /// The machine's first process.
@@ -25,7 +25,7 @@ const MOUNT_POINTS: [&str; 5] = ["dev", "proc", "sys", "tmp", "etc"];
 /// What is built for the machine.
 pub(super) struct Programs {
     pub(super) agent: PathBuf,
-    /// The tests' programs that do things through `io_uring`, by their names.
+    /// Programs of the tests, by their names.
     pub(super) triggers: Vec<(&'static str, PathBuf)>,
 }
 
@@ -36,6 +36,7 @@ pub(super) fn build(programs: &Programs, runs: &[&Run], place: &Path) -> Result<
     add("init", INIT.into());
     add("runs", lines_of(runs).into());
     add("tests/acted.yaml", ACTED.into());
+    add("tests/used.yaml", USED.into());
     add("tests/io_uring.yaml", IO_URING.into());
     add("tests/io_uring_bind.yaml", IO_URING_BIND.into());
     add("tests/every_event.yaml", EVERY_EVENT.into());

@@ -41,6 +41,8 @@ enum Act {
     Nothing,
     /// What the rules of [`ACTED`] are about.
     Calls,
+    /// What the rules of [`USED`] are about.
+    Used,
     /// What the rules of [`IO_URING`] are about.
     IoUring,
     /// What the rules of [`IO_URING_BIND`] are about.
@@ -53,6 +55,7 @@ impl Act {
         match self {
             Self::Nothing => "",
             Self::Calls => "act",
+            Self::Used => "act_used",
             Self::IoUring => "act_io_uring",
             Self::IoUringBind => "act_io_uring_bind",
         }
@@ -63,6 +66,7 @@ impl Act {
         match self {
             Self::Nothing => Vec::new(),
             Self::Calls => console::rules_in(ACTED),
+            Self::Used => console::rules_in(USED),
             Self::IoUring => console::rules_in(IO_URING),
             Self::IoUringBind => console::rules_in(IO_URING_BIND),
         }
@@ -72,11 +76,24 @@ impl Act {
 /// The rules of which each is fired by a line of `init.sh`.
 const ACTED: &str = include_str!("acted.yaml");
 
+/// The same for what the kernel used of a call.
+const USED: &str = include_str!("used.yaml");
+
 /// The same for `io_uring`.
 const IO_URING: &str = include_str!("io_uring.yaml");
 
 /// The same for the operations of newer kernels.
 const IO_URING_BIND: &str = include_str!("io_uring_bind.yaml");
+
+/// Programs of the tests that a machine runs.
+const TRIGGERS: &[&str] = &[
+    "call_32_bit",
+    "flip_destination",
+    "flip_name",
+    "ring_file",
+    "ring_operation",
+    "ring_socket",
+];
 
 /// A rule that no event can be excluded for, so that every program is loaded and attached.
 const EVERY_EVENT: &str = include_str!("every_event.yaml");
@@ -94,6 +111,18 @@ const RUNS: &[Run] = &[
         rules: "/tests/acted.yaml",
         is_oldest: true,
         act: Act::Calls,
+    },
+    Run {
+        name: "used",
+        rules: "/tests/used.yaml",
+        is_oldest: false,
+        act: Act::Used,
+    },
+    Run {
+        name: "used, oldest ways",
+        rules: "/tests/used.yaml",
+        is_oldest: true,
+        act: Act::Used,
     },
     Run {
         name: "io_uring",
@@ -152,9 +181,9 @@ pub(crate) fn run(series: &[String], debug: bool) -> Result<()> {
     setup::run(setup::Scope::Machines)?;
     let programs = initramfs::Programs {
         agent: build::run(!debug)?,
-        triggers: ["ring_operation", "ring_socket"]
-            .into_iter()
-            .map(|name| Ok((name, build::trigger(name)?)))
+        triggers: TRIGGERS
+            .iter()
+            .map(|name| Ok((*name, build::trigger(name)?)))
             .collect::<Result<_>>()?,
     };
     let cache = tool::workspace().join("target/kernels");

@@ -57,6 +57,12 @@ fn problem(wanted: &Run, run: Option<&RunTranscript>, expected: &[String]) -> Op
         .filter(|rule| !run.fired.contains(*rule))
         .map(String::as_str)
         .collect();
+    if !run.miscounted.is_empty() {
+        let counts = run.miscounted.join(", ");
+        return Some(format!(
+            "not fired as often as they had to (wanted, found): {counts}"
+        ));
+    }
     (!missing.is_empty()).then(|| format!("no alert of {}", missing.join(", ")))
 }
 

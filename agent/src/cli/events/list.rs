@@ -82,6 +82,8 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Text => "text",
         Kind::Path => "path",
         Kind::Bytes => "bytes",
+        Kind::Descriptors => "fd list",
+        Kind::SignalSet => "signal set",
         Kind::Unsigned(_) => "number",
         Kind::Signed(_) => "signed",
         Kind::Flags(_) => "flags",

@@ -1,8 +1,8 @@
 //! Calls about files, by path and by descriptor.
 
 use super::{
-    Category, DECIMAL, EventDefinition, Flow, HEX, Kind, NEW_FD, RES, Source, choice, fd, flags,
-    gid, hex, int, mode, number, parameter, path, path_at, text, uid, unseen,
+    Buffer, Category, Commands, DECIMAL, EventDefinition, Flow, HEX, Kind, NEW_FD, RES, Source,
+    choice, fd, flags, gid, hex, int, mode, number, parameter, path, path_at, text, uid,
 };
 
 const FILE: Category = Category::File;
@@ -50,10 +50,13 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     // The kernel of x86-64 has one call only, with flags.
     call("umount2", libc::SYS_umount2, &[RES, path("name", 1), flags("flags", 2, &flags::UMOUNT)]).traced_as("umount"),
     EventDefinition::call("chroot", libc::SYS_chroot, Category::Process, &[RES, path("path", 1)]),
-    EventDefinition::call("fsconfig", libc::SYS_fsconfig, Category::System, &[RES, fd("fd", 1), choice("cmd", 2, &flags::FSCONFIG), text("key", 3), unseen("value_bytebuf", Kind::Bytes, BINARY), text("value_charbuf", 4), int("aux", 5)]).fd(1),
+    EventDefinition::call("fsconfig", libc::SYS_fsconfig, Category::System, &[RES, fd("fd", 1), choice("cmd", 2, &flags::FSCONFIG), text("key", 3), parameter("value_bytebuf", Kind::Bytes, Source::BufferOf(5)).in_commands(&BINARY), text("value_charbuf", 4).in_commands(&STRING), int("aux", 5)]).fd(1).moves(Buffer::Plain(4, 5)),
 ];
 
-const BINARY: &str = "the kernel side reads the value as a string only";
+/// `FSCONFIG_SET_BINARY`
+static BINARY: Commands = Commands::passing(2, &[2]);
+/// `FSCONFIG_SET_STRING`, `FSCONFIG_SET_PATH`, `FSCONFIG_SET_PATH_EMPTY`
+static STRING: Commands = Commands::passing(2, &[1, 3, 4]);
 
 const fn call(
     name: &'static str,

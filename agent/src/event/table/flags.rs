@@ -85,6 +85,10 @@ values! {
     RENAMEAT2: RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2, RENAME_WHITEOUT = 4,
 }
 constants! {
+    /// Of `setxattr`.
+    SETXATTR: XATTR_CREATE XATTR_REPLACE
+}
+constants! {
     /// Of `access`.
     ACCESS: F_OK R_OK W_OK X_OK
 }
@@ -362,4 +366,27 @@ values! {
     PAGE_FAULT:
     PROTECTION_VIOLATION = 1, PAGE_NOT_PRESENT = 2, WRITE_ACCESS = 4, READ_ACCESS = 8, USER_FAULT = 16,
     SUPERVISOR_FAULT = 32, RESERVED_PAGE = 64, INSTRUCTION_FETCH = 128,
+}
+
+values! {
+    /// Commands of `quotactl`, without the type of the quota.
+    QUOTACTL:
+    Q_SYNC = 0x0080_0001, Q_QUOTAON = 0x0080_0002, Q_QUOTAOFF = 0x0080_0003, Q_GETFMT = 0x0080_0004,
+    Q_GETINFO = 0x0080_0005, Q_SETINFO = 0x0080_0006, Q_GETQUOTA = 0x0080_0007, Q_SETQUOTA = 0x0080_0008,
+    Q_GETNEXTQUOTA = 0x0080_0009, Q_XQUOTAON = 0x5801, Q_XQUOTAOFF = 0x5802, Q_XGETQUOTA = 0x5803,
+    Q_XSETQLIM = 0x5804, Q_XGETQSTAT = 0x5805, Q_XQUOTARM = 0x5806, Q_XQUOTASYNC = 0x5807,
+    Q_XGETQSTATV = 0x5808, Q_XGETNEXTQUOTA = 0x5809,
+}
+values! {
+    /// Types of quotas.
+    QUOTA_TYPE: USRQUOTA = 0, GRPQUOTA = 1, PRJQUOTA = 2,
+}
+values! {
+    /// Formats of quota files.
+    QUOTA_FORMAT:
+    QFMT_NOT_USED = 0, QFMT_VFS_OLD = 1, QFMT_VFS_V0 = 2, QFMT_OCFS2 = 3, QFMT_VFS_V1 = 4, QFMT_SHMEM = 5,
+}
+values! {
+    /// Flags of a quota file.
+    QUOTA_INFO: DQF_NONE = 0, V1_DQF_RSQUASH = 1,
 }

@@ -134,10 +134,11 @@ pub fn i386_arguments(number: u32) -> Arguments {
         164 | 170 => [FIRST, SECOND, THIRD, D, E, F],
         16 | 95 | 182 => [A, SECOND, THIRD, D, E, F],
         // What they point to is laid out otherwise, so it is left out: setrlimit, getrlimit (two), sendfile;
-        // nanosleep; getresuid, getresgid.
+        // nanosleep, ppoll (but for the newer one); getresuid, getresgid.
         75 | 76 | 191 => [A, NONE, C, D, E, F],
         187 => [A, B, NONE, D, E, F],
         162 => [NONE, B, C, D, E, F],
+        309 => [A, B, NONE, D, E, F],
         165 | 171 => [NONE; 6],
         // select and mmap: their arguments are in memory.
         82 | 90 => return Arguments::InMemory,

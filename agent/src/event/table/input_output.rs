@@ -1,9 +1,9 @@
 //! Calls that move data through descriptors, and that make descriptors.
 
 use super::{
-    Base, Buffer, Category, DATA, DECIMAL, EventDefinition, Flow, Kind, NEW_FD, Parameter,
-    REQUESTED_SIZE, RES, Source, choice, fd, flags, hex, int, long, memory, number, parameter, pid,
-    text, unseen,
+    Base, Buffer, Category, DATA, DECIMAL, EventDefinition, EventDescriptor, Flow, Kind, ListIn,
+    NEW_FD, Parameter, REQUESTED_SIZE, RES, Source, choice, fd, flags, hex, int, long, memory,
+    number, parameter, pid, text, unseen,
 };
 
 /// `res`, a descriptor that the call made.
@@ -14,9 +14,8 @@ const NO_FLAGS: Parameter = unseen(
     Kind::Flags(&flags::FILE),
     "the call has no flags, only its successor does",
 );
-const INODE: &str = "the kernel side does not read the inode of the pipe";
-const GONE: &str = "the descriptor is closed when the call ends";
-const MANY: &str = "the kernel side does not read lists of descriptors";
+const INODE: Parameter = parameter("ino", DECIMAL, Source::InodeOfListed);
+const POLLED: Parameter = parameter("fds", Kind::Descriptors, Source::Listed);
 
 /// The entries.
 #[rustfmt::skip] // One event a line reads as the table that it is.
@@ -31,7 +30,7 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     write("pwritev", libc::SYS_pwritev, &[RES, DATA, fd("fd", 1), REQUESTED_SIZE, number("pos", 4)]).moves(Buffer::Vector(2, 3)),
     EventDefinition::call("sendfile", libc::SYS_sendfile, Category::IoWrite, &[RES, memory("offset", DECIMAL, 3, 0, 8), fd("out_fd", 1), fd("in_fd", 2), number("size", 4)]).traced_as("sendfile64").fd(2).flow(Flow::Write),
     other("splice", libc::SYS_splice, &[RES, fd("fd_in", 1), fd("fd_out", 3), number("size", 5), flags("flags", 6, &flags::SPLICE)]).fd(1),
-    other("close", libc::SYS_close, &[RES, unseen("fd", Kind::Descriptor, GONE)]),
+    other("close", libc::SYS_close, &[RES, fd("fd", 1)]).about(EventDescriptor::Gone(1)),
     other("close_range", libc::SYS_close_range, &[RES, number("first", 1), number("last", 2), flags("flags", 3, &flags::CLOSE_RANGE)]),
     other("dup", libc::SYS_dup, &[MADE, fd("oldfd", 1)]).makes_fd(),
     other("dup2", libc::SYS_dup2, &[MADE, fd("oldfd", 1), fd("newfd", 2)]).makes_fd(),
@@ -41,8 +40,8 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     other("io_uring_setup", libc::SYS_io_uring_setup, &[RES, number("entries", 1), memory("sq_entries", DECIMAL, 2, 0, 4), memory("cq_entries", DECIMAL, 2, 4, 4), memory("flags", Kind::Flags(&flags::IO_URING_SETUP), 2, 8, 4), memory("sq_thread_cpu", DECIMAL, 2, 12, 4), memory("sq_thread_idle", DECIMAL, 2, 16, 4), memory("features", Kind::Flags(&flags::IO_URING_FEATURE), 2, 20, 4)]).makes_fd(),
     other("io_uring_enter", libc::SYS_io_uring_enter, &[RES, fd("fd", 1), number("to_submit", 2), number("min_complete", 3), flags("flags", 4, &flags::IO_URING_ENTER), memory("sig", Kind::Unsigned(Base::Hexadecimal), 5, 0, 8)]).fd(1),
     other("io_uring_register", libc::SYS_io_uring_register, &[RES, fd("fd", 1), choice("opcode", 2, &flags::IO_URING_REGISTER), hex("arg", 3), number("nr_args", 4)]).fd(1),
-    ipc("pipe", libc::SYS_pipe, &[RES, memory("fd1", Kind::Descriptor, 1, 0, 4), memory("fd2", Kind::Descriptor, 1, 4, 4), unseen("ino", DECIMAL, INODE)]),
-    ipc("pipe2", libc::SYS_pipe2, &[RES, memory("fd1", Kind::Descriptor, 1, 0, 4), memory("fd2", Kind::Descriptor, 1, 4, 4), unseen("ino", DECIMAL, INODE), flags("flags", 2, &flags::FILE)]),
+    ipc("pipe", libc::SYS_pipe, &[RES, memory("fd1", Kind::Descriptor, 1, 0, 4), memory("fd2", Kind::Descriptor, 1, 4, 4), INODE]).lists(ListIn::Pair(1)),
+    ipc("pipe2", libc::SYS_pipe2, &[RES, memory("fd1", Kind::Descriptor, 1, 0, 4), memory("fd2", Kind::Descriptor, 1, 4, 4), INODE, flags("flags", 2, &flags::FILE)]).lists(ListIn::Pair(1)),
     ipc("eventfd", libc::SYS_eventfd, &[MADE, number("initval", 1), NO_FLAGS]).makes_fd(),
     ipc("eventfd2", libc::SYS_eventfd2, &[MADE, flags("flags", 2, &flags::FILE), number("initval", 1)]).makes_fd(),
     ipc("inotify_init", libc::SYS_inotify_init, &[MADE, NO_FLAGS]).makes_fd(),
@@ -53,8 +52,8 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     wait("epoll_create", libc::SYS_epoll_create, &[RES, int("size", 1)]).makes_fd(),
     wait("epoll_create1", libc::SYS_epoll_create1, &[RES, flags("flags", 1, &flags::EPOLL_CREATE1)]).makes_fd(),
     wait("epoll_wait", libc::SYS_epoll_wait, &[RES, long("maxevents", 3)]).flow(Flow::Wait),
-    wait("poll", libc::SYS_poll, &[RES, unseen("fds", Kind::Bytes, MANY), int("timeout", 3)]).flow(Flow::Wait),
-    wait("ppoll", libc::SYS_ppoll, &[RES, unseen("fds", Kind::Bytes, MANY), unseen("timeout", Kind::Duration, MANY), unseen("sigmask", Kind::Bytes, MANY)]).flow(Flow::Wait),
+    wait("poll", libc::SYS_poll, &[RES, POLLED, int("timeout", 3)]).flow(Flow::Wait).lists(ListIn::Polled(1, 2)),
+    wait("ppoll", libc::SYS_ppoll, &[RES, POLLED, memory("timeout", Kind::Duration, 3, 0, 16), memory("sigmask", Kind::SignalSet, 4, 0, 8)]).flow(Flow::Wait).lists(ListIn::Polled(1, 2)),
     wait("select", libc::SYS_select, &[RES]).flow(Flow::Wait),
     EventDefinition::call("memfd_create", libc::SYS_memfd_create, Category::Memory, &[NEW_FD, text("name", 1), flags("flags", 2, &flags::MEMFD_CREATE)]).makes_fd(),
     EventDefinition::call("pidfd_open", libc::SYS_pidfd_open, Category::Process, &[NEW_FD, pid("pid", 1), flags("flags", 2, &flags::PIDFD_OPEN)]).makes_fd(),

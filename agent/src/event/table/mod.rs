@@ -4,6 +4,8 @@
 //! What the kernel side captures of a call, what the decoder gives, `evt.arg`, `peregrine events` and
 //! the list of programs to attach all come from here: an event is one entry.
 
+mod attribute;
+mod commands;
 mod core;
 mod file;
 pub mod flags;
@@ -14,6 +16,7 @@ mod kernel_event;
 mod memory;
 mod network;
 mod process;
+mod quota;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,7 @@ use std::sync::LazyLock;
 
 use agent_ebpf::{Capture, CaptureProgram};
 
+pub use commands::Commands;
 pub use flags::FlagTable;
 
 /// One kind of event.
@@ -43,6 +47,10 @@ pub struct EventDefinition {
     pub buffer: Option<Buffer>,
     /// The argument with a socket address, and the one with its length.
     pub address: Option<(u8, u8)>,
+    /// The argument with a listening socket.
+    pub queue: Option<u8>,
+    /// Descriptors in memory.
+    pub listed: Option<ListIn>,
     /// The parameters in their order.
     pub parameters: &'static [Parameter],
     /// How the event is seen.
@@ -135,6 +143,8 @@ pub enum EventDescriptor {
     Argument(u8),
     /// The one that the call made.
     Result,
+    /// The one in this argument, which is closed when the call ends: what it stood for cannot be told.
+    Gone(u8),
     /// The directory in this argument, which a relative path starts from.
     Directory(u8),
 }
@@ -152,6 +162,15 @@ pub enum Buffer {
     Messages(u8),
 }
 
+/// Descriptors that a call has in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListIn {
+    /// `struct pollfd`s: the arguments with their address and number.
+    Polled(u8, u8),
+    /// Two that the call made: the argument with their address.
+    Pair(u8),
+}
+
 /// A parameter of an event: what `evt.arg.NAME` is.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
@@ -161,6 +180,8 @@ pub struct Parameter {
     pub kind: Kind,
     /// Where its value comes from.
     pub source: Source,
+    /// The commands of the call in which it means something; `None` for all.
+    pub commands: Option<&'static Commands>,
 }
 
 /// What a parameter is.
@@ -200,6 +221,10 @@ pub enum Kind {
     Duration,
     /// A signal's number.
     Signal,
+    /// A set of signals, a bit each.
+    SignalSet,
+    /// A list of descriptors with what a poll found of each.
+    Descriptors,
 }
 
 /// In which base a number is shown.
@@ -227,8 +252,22 @@ pub enum Source {
     Text(u8),
     /// A number of some bytes in the memory that an argument points to: argument, offset, bytes.
     Memory(u8, u8, u8),
+    /// So many bits of an argument: argument, the first bit, their number.
+    Bits(u8, u8, u8),
     /// The data that is moved.
     Buffer,
+    /// The same, as long as this argument, an `int`, says.
+    BufferOf(u8),
+    /// The descriptors in memory.
+    Listed,
+    /// The inode of the first of the descriptors in memory.
+    InodeOfListed,
+    /// The kernel's address of the socket that the descriptor at this position (from 0) of those in memory stands for.
+    SocketOfListed(u8),
+    /// The queue of the listening socket.
+    Queue(QueueNumber),
+    /// Control data that came with a message.
+    Control,
     /// The number of bytes that the call was asked to move, of a vector or message.
     RequestedSize,
     /// The socket address passed.
@@ -245,6 +284,17 @@ pub enum Source {
     Unseen(&'static str),
 }
 
+/// What there is to tell of a listening socket's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueNumber {
+    /// How many connections wait.
+    Length,
+    /// How many may wait.
+    Limit,
+    /// The first in percent of the second.
+    Share,
+}
+
 impl EventDefinition {
     const NEW: Self = Self {
         name: "",
@@ -255,6 +305,8 @@ impl EventDefinition {
         descriptor: EventDescriptor::None,
         buffer: None,
         address: None,
+        queue: None,
+        listed: None,
         parameters: &[],
         seen_by: SeenBy::Capture,
     };
@@ -323,6 +375,21 @@ impl EventDefinition {
         }
     }
 
+    /// With the queue of the listening socket in this argument.
+    const fn queue(self, argument: u8) -> Self {
+        Self {
+            queue: Some(argument),
+            ..self
+        }
+    }
+
+    const fn lists(self, listed: ListIn) -> Self {
+        Self {
+            listed: Some(listed),
+            ..self
+        }
+    }
+
     /// The position of a parameter.
     pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
         self.parameters.iter().find(|one| one.name == name)
@@ -354,13 +421,15 @@ impl EventDefinition {
                     if let Some(slot) = slot {
                         slot.argument = argument;
                         slot.length = slot.length.max(offset + bytes);
+                        let valid = parameter.commands.and_then(|commands| commands.valid);
+                        slot.length = slot.length.max(valid.map_or(0, |(offset, _)| offset + 4));
                     }
                 }
                 _ => {}
             }
         }
         capture.descriptor = match self.descriptor {
-            EventDescriptor::None => 0,
+            EventDescriptor::None | EventDescriptor::Gone(_) => 0,
             EventDescriptor::Argument(argument) => argument,
             EventDescriptor::Result => agent_ebpf::RESULT,
             EventDescriptor::Directory(_) => {
@@ -391,6 +460,12 @@ impl EventDefinition {
         if let Some((address, length)) = self.address {
             (capture.address, capture.address_length) = (address, length);
         }
+        capture.queue = self.queue.unwrap_or(0);
+        (capture.listed, capture.listed_number) = match self.listed {
+            None => (0, 0),
+            Some(ListIn::Polled(address, number)) => (address, number),
+            Some(ListIn::Pair(address)) => (address, 0),
+        };
         capture
     }
 
@@ -399,6 +474,8 @@ impl EventDefinition {
         let capture = self.capture();
         if capture.paths[0].argument != 0 {
             CaptureProgram::Path
+        } else if capture.listed != 0 {
+            CaptureProgram::List
         } else if capture.descriptor != 0 || capture.buffer != 0 || capture.address != 0 {
             CaptureProgram::Descriptor
         } else {
@@ -409,7 +486,22 @@ impl EventDefinition {
 
 /// A parameter.
 const fn parameter(name: &'static str, kind: Kind, source: Source) -> Parameter {
-    Parameter { name, kind, source }
+    Parameter {
+        name,
+        kind,
+        source,
+        commands: None,
+    }
+}
+
+impl Parameter {
+    /// Which means something in these commands only.
+    const fn in_commands(self, commands: &'static Commands) -> Self {
+        Self {
+            commands: Some(commands),
+            ..self
+        }
+    }
 }
 
 /// `res`: the return value.
@@ -539,6 +631,7 @@ pub(super) static EVENTS: LazyLock<Vec<&'static EventDefinition>> = LazyLock::ne
         memory::EVENTS,
         system::EVENTS,
         kernel_event::EVENTS,
+        attribute::EVENTS,
         generic::EVENTS,
     ]
     .into_iter()

@@ -2,7 +2,7 @@
 
 use super::{
     Base, Category, DECIMAL, EventDefinition, Kind, Parameter, RES, Source, choice, fd, flags, gid,
-    hex, int, long, memory, number, parameter, pid, signal, text, uid, unseen,
+    hex, int, long, memory, number, parameter, pid, quota, signal, text, uid,
 };
 
 const PROCESS: Category = Category::Process;
@@ -14,9 +14,6 @@ const fn id(name: &'static str, kind: Kind) -> Parameter {
 
 const HEX: Kind = Kind::Unsigned(Base::Hexadecimal);
 const LONG: Kind = Kind::Signed(64);
-
-const QUOTA: &str = "the kernel side does not read structures of quotas";
-const COMMAND: &str = "it is the lower byte of the command, which is shown as a whole";
 
 /// The entries.
 #[rustfmt::skip] // One event a line reads as the table that it is.
@@ -46,7 +43,8 @@ pub(super) static EVENTS: &[EventDefinition] = &[
     user("getegid", libc::SYS_getegid, &[id("egid", Kind::Group)]),
     user("getresuid", libc::SYS_getresuid, &[RES, memory("ruid", Kind::User, 1, 0, 4), memory("euid", Kind::User, 2, 0, 4), memory("suid", Kind::User, 3, 0, 4)]),
     user("getresgid", libc::SYS_getresgid, &[RES, memory("rgid", Kind::Group, 1, 0, 4), memory("egid", Kind::Group, 2, 0, 4), memory("sgid", Kind::Group, 3, 0, 4)]),
-    user("quotactl", libc::SYS_quotactl, &[RES, text("special", 2), unseen("quotafilepath", Kind::Text, QUOTA), unseen("dqb_bhardlimit", DECIMAL, QUOTA), unseen("dqb_bsoftlimit", DECIMAL, QUOTA), unseen("dqb_curspace", DECIMAL, QUOTA), unseen("dqb_ihardlimit", DECIMAL, QUOTA), unseen("dqb_isoftlimit", DECIMAL, QUOTA), unseen("dqb_btime", DECIMAL, QUOTA), unseen("dqb_itime", DECIMAL, QUOTA), unseen("dqi_bgrace", DECIMAL, QUOTA), unseen("dqi_igrace", DECIMAL, QUOTA), unseen("dqi_flags", DECIMAL, QUOTA), unseen("quota_fmt_out", DECIMAL, QUOTA), number("cmd", 1), unseen("type", DECIMAL, COMMAND), number("id", 3), unseen("quota_fmt", DECIMAL, QUOTA)]),
+    // The times are in seconds, as in Falco.
+    user("quotactl", libc::SYS_quotactl, &[RES, text("special", 2), text("quotafilepath", 4).in_commands(&quota::ON), quota::limit("dqb_bhardlimit", 0, &quota::BLOCKS), quota::limit("dqb_bsoftlimit", 8, &quota::BLOCKS), quota::limit("dqb_curspace", 16, &quota::SPACE), quota::limit("dqb_ihardlimit", 24, &quota::INODES), quota::limit("dqb_isoftlimit", 32, &quota::INODES), quota::limit("dqb_btime", 48, &quota::BLOCK_TIME), quota::limit("dqb_itime", 56, &quota::INODE_TIME), quota::limit("dqi_bgrace", 0, &quota::BLOCK_GRACE), quota::limit("dqi_igrace", 8, &quota::INODE_GRACE), memory("dqi_flags", Kind::Flags(&flags::QUOTA_INFO), 4, 16, 4).in_commands(&quota::FLAGS), memory("quota_fmt_out", Kind::Enumeration(&flags::QUOTA_FORMAT), 4, 0, 4).in_commands(&quota::FORMAT), parameter("cmd", Kind::Enumeration(&flags::QUOTACTL), Source::Bits(1, 8, 24)), parameter("type", Kind::Enumeration(&flags::QUOTA_TYPE), Source::Bits(1, 0, 8)), number("id", 3), choice("quota_fmt", 3, &flags::QUOTA_FORMAT).in_commands(&quota::ON)]),
     signals("kill", libc::SYS_kill, &[RES, pid("pid", 1), signal("sig", 2)]),
     signals("tkill", libc::SYS_tkill, &[RES, pid("tid", 1), signal("sig", 2)]),
     signals("tgkill", libc::SYS_tgkill, &[RES, pid("pid", 1), pid("tid", 2), signal("sig", 3)]),

@@ -19,7 +19,11 @@ fn count(entry: &EventDefinition, wanted: impl Fn(Source) -> bool) -> usize {
 /// The arguments and the memory that a source reads.
 fn arguments_of(source: Source) -> Vec<u8> {
     match source {
-        Source::Argument(argument) | Source::Text(argument) | Source::Memory(argument, ..) => {
+        Source::Argument(argument)
+        | Source::Text(argument)
+        | Source::Memory(argument, ..)
+        | Source::Bits(argument, ..)
+        | Source::BufferOf(argument) => {
             vec![argument]
         }
         Source::Path(argument, 0) => vec![argument],
@@ -89,7 +93,19 @@ fn what_a_program_does_not_do_is_not_asked_of_it() {
         }
         for parameter in entry.parameters {
             let is_there = match parameter.source {
-                Source::Buffer | Source::RequestedSize => entry.buffer.is_some(),
+                Source::Buffer | Source::BufferOf(_) | Source::RequestedSize => {
+                    entry.buffer.is_some()
+                }
+                Source::Listed => matches!(entry.listed, Some(ListIn::Polled(..))),
+                Source::InodeOfListed | Source::SocketOfListed(_) => {
+                    matches!(entry.listed, Some(ListIn::Pair(_)))
+                }
+                Source::Queue(_) => entry.queue.is_some(),
+                // Of messages that are received.
+                Source::Control => {
+                    entry.flow == Flow::Read
+                        && matches!(entry.buffer, Some(Buffer::Message(_) | Buffer::Messages(_)))
+                }
                 Source::Address => capture.address != 0,
                 Source::Tuple => capture.descriptor != 0,
                 Source::Own => false,

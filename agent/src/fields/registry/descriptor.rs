@@ -195,6 +195,24 @@ pub(super) const FIELDS: &[FieldDef] = &[
         Text,
         "that target as the program passed it",
     ),
+    field(
+        "fs.path",
+        "fs.path.resolved_name",
+        Text,
+        "what the kernel found under the path of a call on one (Peregrine's own)",
+    ),
+    field(
+        "fs.path",
+        "fs.path.resolved_source",
+        Text,
+        "what the kernel found under the source (Peregrine's own)",
+    ),
+    field(
+        "fs.path",
+        "fs.path.resolved_target",
+        Text,
+        "what the kernel found under the target (Peregrine's own)",
+    ),
     field("fdlist", "fdlist.nums", Text, "descriptors of a poll"),
     field(
         "fdlist",

@@ -2,9 +2,13 @@
 
 use std::net::IpAddr;
 
+use agent_ebpf::DescriptorPart;
+
 use super::Case;
 use super::scene::{NONE, call, event, kernel_path, relative, text};
-use crate::event::{Call, Connect, Event, File, Object, Open, OverlayLayer, Payload, Socket, Text};
+use crate::event::{
+    Call, Connect, Event, File, Listed, Object, Open, OverlayLayer, Payload, Socket, Text,
+};
 
 const TCP: u16 = 6;
 const STREAM: u16 = 1;
@@ -270,7 +274,93 @@ pub(super) fn cases() -> Vec<Case> {
         ],
     );
     paths(&mut of);
+    lists(&mut of);
     cases
+}
+
+/// A poll of a file, a connection, a socket that listens, one without a name, and what is not open.
+pub(super) fn polled(truncated: bool) -> Event<'static> {
+    let family = |number: i32| u16::try_from(number).unwrap();
+    let address = |bytes: [u8; 4]| {
+        let mut address = [0; 16];
+        address[..4].copy_from_slice(&bytes);
+        address
+    };
+    let file = DescriptorPart {
+        inode_mode: 0o100_644,
+        ..DescriptorPart::default()
+    };
+    let connection = DescriptorPart {
+        inode_mode: 0o140_777,
+        family: family(libc::AF_INET),
+        socket_type: STREAM,
+        protocol: TCP,
+        local: address([10, 0, 0, 5]),
+        local_port: 40001,
+        remote: address([93, 184, 216, 34]),
+        remote_port: 443,
+        state: 1,
+        ..DescriptorPart::default()
+    };
+    let listening = DescriptorPart {
+        remote: [0; 16],
+        remote_port: 0,
+        state: 10,
+        ..connection
+    };
+    let packets = DescriptorPart {
+        inode_mode: 0o140_777,
+        family: family(libc::AF_PACKET),
+        ..DescriptorPart::default()
+    };
+    let listed = Listed::of(
+        &[
+            (3, libc::POLLIN | libc::POLLOUT, file, &["f", "tmp"]),
+            (4, libc::POLLRDHUP | libc::POLLHUP, connection, &[]),
+            (5, 0, listening, &[]),
+            (6, libc::POLLWRBAND, packets, &[]),
+            (7, libc::POLLNVAL, DescriptorPart::default(), &[]),
+        ],
+        truncated,
+    );
+    let call_of_poll = Call {
+        listed,
+        ..Call::default()
+    };
+    call("poll", 3, &call_of_poll)
+}
+
+/// Descriptors that a call has in memory.
+fn lists(of: &mut impl FnMut(&Event<'static>, &[(&'static str, &str)])) {
+    let ends = "10.0.0.5:40001->93.184.216.34:443,10.0.0.5:40001";
+    of(
+        &polled(false),
+        &[
+            ("fdlist.nums", "3,4,5,6,7"),
+            ("fdlist.names", &format!("/tmp/f,{ends},<NA>,<NA>")),
+            ("fdlist.cips", "10.0.0.5"),
+            ("fdlist.sips", "93.184.216.34,10.0.0.5"),
+            ("fdlist.cports", "40001"),
+            ("fdlist.sports", "443,40001"),
+            ("fd.num", NONE),
+        ],
+    );
+    of(&polled(true), &[("fdlist.cports", "40001,...")]);
+    // Of another call it is another list.
+    let Payload::Call(pair) = polled(false).payload else {
+        return;
+    };
+    of(&call("pipe2", 0, &pair), &[("fdlist.nums", NONE)]);
+    let nothing = call("poll", 0, &Call::default());
+    of(&nothing, &[("fdlist.nums", NONE), ("fdlist.names", NONE)]);
+    let closed = Call {
+        arguments: [7, 0, 0, 0, 0, 0],
+        ..Call::default()
+    };
+    of(
+        &call("close", 0, &closed),
+        &[("fd.num", "7"), ("fd.name", NONE), ("fd.type", NONE)],
+    );
 }
 
 /// Paths of calls that have no descriptor.

@@ -2,11 +2,14 @@
 
 use std::mem::discriminant;
 
-use super::descriptor_values::{connected, inet, opened, received, regular, socket};
+use agent_ebpf::DescriptorPart;
+
+use super::descriptor_values::{connected, inet, opened, polled, received, regular, socket};
 use super::scene::{NONE, Scene, call, event, relative, text};
 use crate::event::table::{Base, EventDefinition, Kind};
 use crate::event::{
-    Call, CgroupId, Event, EventType, Exit, Fork, Object, Payload, Pid, SocketAddress,
+    Call, CgroupId, Event, EventType, Exit, Fork, Listed, Object, Payload, Pid, Queue,
+    SocketAddress,
 };
 use crate::fields::View;
 
@@ -36,6 +39,7 @@ fn rows() -> Vec<Shown> {
     let bound_by_name = Call { address: Some(SocketAddress::Unix(text(b"\0abstract"))), ..Call::default() };
     let bound_to_other = Call { address: Some(SocketAddress::Other(17)), ..Call::default() };
     let mounted = Call { texts: [Some(text(b"/dev/sda1")), Some(text(b"ext4")), None], paths: [Some(relative(b"mnt")), None], ..Call::default() };
+    let mask = Call { memory: [None, Some(&[1, 0x40, 0, 0, 2, 0, 0, 0]), None], ..Call::default() };
     vec![
         // Kind::Outcome
         (call("chmod", -2, &Call::default()), "res", "ENOENT", "-2"),
@@ -105,10 +109,151 @@ fn rows() -> Vec<Shown> {
         (received("recvfrom", socket(inet(), 1)), "tuple", "93.184.216.34:64999->10.0.0.5:40001", "93.184.216.34:64999->10.0.0.5:40001"),
         // Kind::Duration: ns
         (call("nanosleep", 0, &sleep), "interval", "1500000000", "1500000000"),
+        // Kind::SignalSet
+        (call("ppoll", 0, &mask), "sigmask", "SIGHUP SIGTERM 34", "8589950977"),
+        // Kind::Descriptors
+        (polled(false), "fds", "3:f5 4:428 5:40 6:o400 7:?40", POLLED),
+        (polled(true), "fds", "3:f5 4:428 5:40 6:o400 7:?40 ...", POLLED),
+        (call("poll", 0, &Call::default()), "fds", "", "\0\0"),
+        // What depends on a command.
+        (quota(GET_QUOTA, 0, &BLOCK), "dqb_curspace", "30064771075", "30064771075"),
+        (quota(GET_QUOTA, 0, &BLOCK), "dqb_itime", "8", "8"),
+        (quota(GET_QUOTA, 0, &BLOCK), "dqb_btime", NONE, NONE),
+        (quota(GET_QUOTA, -3, &BLOCK), "dqb_curspace", NONE, NONE),
+        (quota(SET_QUOTA, -3, &BLOCK), "dqb_curspace", "30064771075", "30064771075"),
+        (quota(SET_QUOTA, 0, &BLOCK), "dqi_bgrace", NONE, NONE),
+        (quota(GET_QUOTA, 0, &BLOCK[..64]), "dqb_curspace", NONE, NONE),
+        (quota(GET_INFO, 0, &BLOCK), "dqi_bgrace", "1", "1"),
+        (quota(GET_INFO, 0, &BLOCK), "dqi_igrace", "2", "2"),
+        (quota(GET_INFO, 0, &BLOCK), "dqi_flags", "V1_DQF_RSQUASH", "3"),
+        (quota(GET_INFO, -1, &BLOCK), "dqi_bgrace", NONE, NONE),
+        (quota(GET_FORMAT, 0, &[2, 0, 0, 0]), "quota_fmt_out", "QFMT_VFS_V0", "2"),
+        (quota(GET_FORMAT, -1, &[2, 0, 0, 0]), "quota_fmt_out", NONE, NONE),
+        (quota(GET_FORMAT, 0, &[2, 0, 0, 0]), "cmd", "Q_GETFMT", "8388612"),
+        (quota(GET_FORMAT, 0, &[2, 0, 0, 0]), "type", "GRPQUOTA", "1"),
+        (quota(GET_FORMAT, 0, &[2, 0, 0, 0]), "quota_fmt", NONE, NONE),
+        (fsconfig(2, 3), "value_bytebuf", "dat", "dat"),
+        (fsconfig(2, 99), "value_bytebuf", "data", "data"),
+        (fsconfig(2, u64::MAX), "value_bytebuf", NONE, NONE),
+        (fsconfig(2, 3), "value_charbuf", NONE, NONE),
+        (fsconfig(1, 0), "value_charbuf", "data and more", "data and more"),
+        (fsconfig(1, 0), "value_bytebuf", NONE, NONE),
+        // Kernel objects: queue, control data, the sockets of a pair.
+        (accepted_from(Some(Queue { length: 3, limit: 8 })), "queuelen", "3", "3"),
+        (accepted_from(Some(Queue { length: 3, limit: 8 })), "queuemax", "8", "8"),
+        (accepted_from(Some(Queue { length: 3, limit: 8 })), "queuepct", "37", "37"),
+        (accepted_from(Some(Queue { length: 3, limit: 0 })), "queuepct", "0", "0"),
+        (accepted_from(None), "queuelen", NONE, NONE),
+        (call("recvmsg", 0, &Call { control: Some(text(b"control")), ..Call::default() }), "msgcontrol", "control", "control"),
+        (pair("socketpair"), "source", "a1", "161"),
+        (pair("socketpair"), "peer", "b2", "178"),
+        (pair("pipe"), "ino", NONE, NONE),
+        (made_pipe(), "ino", "77", "77"),
+        (made_pipe(), "fd1", NONE, NONE),
         // Kind::Signal
         (with_arguments("kill", [1, 9, 0, 0, 0, 0]), "sig", "SIGKILL", "9"),
         (with_arguments("kill", [1, 0, 0, 0, 0, 0]), "sig", "0", "0"),
     ]
+}
+
+/// `evt.rawarg.fds` of [`polled`] as text: bytes that are no UTF-8 are not there.
+const POLLED: &str = "\x05\0\x03\0\0\0\0\0\0\0\x05\0\x04\0\0\0\0\0\0\0\x28\0\x05\0\0\0\0\0\0\0\0\0\x06\0\0\0\0\0\0\0\0\x04\x07\0\0\0\0\0\0\0\x40\0";
+
+const GET_FORMAT: u64 = 0x80_0004;
+const GET_INFO: u64 = 0x80_0005;
+const GET_QUOTA: u64 = 0x80_0007;
+const SET_QUOTA: u64 = 0x80_0008;
+
+/// `struct if_dqblk` with the numbers from 1 to 8, of which space and the time of inodes count; also a
+/// `struct if_dqinfo` with 1 and 2, of which all counts.
+static BLOCK: [u8; 68] = {
+    let mut block = [0; 68];
+    let mut number: u8 = 0;
+    while number < 8 {
+        block[number as usize * 8] = number + 1;
+        number += 1;
+    }
+    // The valid members of the one, and of the other.
+    block[64] = 2 | 32;
+    block[20] = 7;
+    block
+};
+
+fn quota(command: u64, result: i64, memory: &'static [u8]) -> Event<'static> {
+    let of_groups = 1;
+    call(
+        "quotactl",
+        result,
+        &Call {
+            arguments: [command << 8 | of_groups, 0, 4, 0, 0, 0],
+            memory: [Some(memory), None, None],
+            ..Call::default()
+        },
+    )
+}
+
+fn fsconfig(command: u64, length: u64) -> Event<'static> {
+    call(
+        "fsconfig",
+        0,
+        &Call {
+            arguments: [3, command, 0, 0, length, 0],
+            buffer: Some(text(b"data")),
+            texts: [None, Some(text(b"data and more")), None],
+            ..Call::default()
+        },
+    )
+}
+
+fn accepted_from(queue: Option<Queue>) -> Event<'static> {
+    call(
+        "accept",
+        4,
+        &Call {
+            queue,
+            ..Call::default()
+        },
+    )
+}
+
+fn socket_part(own_pointer: u64) -> DescriptorPart {
+    DescriptorPart {
+        inode_mode: 0o140_777,
+        family: 1,
+        own_pointer,
+        ..DescriptorPart::default()
+    }
+}
+
+fn pair(name: &str) -> Event<'static> {
+    let entries = [
+        (3, 0, socket_part(0xa1), &[][..]),
+        (4, 0, socket_part(0xb2), &[]),
+    ];
+    call(
+        name,
+        0,
+        &Call {
+            listed: Listed::of(&entries, false),
+            ..Call::default()
+        },
+    )
+}
+
+fn made_pipe() -> Event<'static> {
+    let pipe = DescriptorPart {
+        inode_mode: 0o010_600,
+        inode: 77,
+        ..DescriptorPart::default()
+    };
+    call(
+        "pipe2",
+        0,
+        &Call {
+            listed: Listed::of(&[(3, 0, pipe, &[]), (4, 0, pipe, &[])], false),
+            ..Call::default()
+        },
+    )
 }
 
 /// A fork whose caller sees its child, the script, by another number.

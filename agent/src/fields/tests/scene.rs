@@ -8,7 +8,10 @@ use crate::event::{
     Gid, KernelPath, Origin, OverlayLayer, Payload, Pid, ProcessKey, Strings, Text, Tid, Uid,
 };
 use crate::fields::registry::{self, Comparison, FieldDef, FieldType};
-use crate::fields::{Context, EventTimes, FileNames, Value, View, extractor, file_names};
+use crate::fields::{
+    Context, EventTimes, FileNames, ResolvedName, Value, View, extractor, file_names,
+    resolved_names,
+};
 use crate::state::{BootClock, ExecutableHashes, ProcessTable, Users};
 
 pub(super) const SECOND: u64 = 1_000_000_000;
@@ -193,6 +196,15 @@ pub(super) fn relative(path: &'static [u8]) -> CallPath<'static> {
     CallPath {
         path: text(path),
         base: Some(kernel_path("/home/u")),
+        used: None,
+    }
+}
+
+/// One that the kernel found to be something else.
+pub(super) fn resolved(path: &'static [u8], used: &str) -> CallPath<'static> {
+    CallPath {
+        used: Some(kernel_path(used)),
+        ..relative(path)
     }
 }
 
@@ -254,15 +266,30 @@ impl Scene {
         self.text(event, field, view, false)
     }
 
+    /// What an alert shows besides.
+    pub(super) fn resolved(&self, event: &Event<'_>) -> Vec<ResolvedName> {
+        self.within(event, View::Passed, resolved_names)
+    }
+
     fn text(&self, event: &Event<'_>, field: &str, view: View, is_typed: bool) -> String {
         let (field_use, definition) =
             registry::parse_field(field).unwrap_or_else(|problem| panic!("{field}: {problem}"));
         let Some(extract) = extractor(field_use.name) else {
             return NONE.to_owned();
         };
+        self.within(event, view, |context| {
+            let value = extract(context, &field_use.argument);
+            if let Some(value) = value.as_ref().filter(|_| is_typed) {
+                assert_type(field, definition, value);
+            }
+            value.map_or_else(|| NONE.to_owned(), |value| shown(&value))
+        })
+    }
+
+    fn within<T>(&self, event: &Event<'_>, view: View, work: impl FnOnce(&Context<'_>) -> T) -> T {
         let mut names = FileNames::default();
         file_names(event, &mut names);
-        let context = Context {
+        work(&Context {
             container: None,
             event,
             number: 7,
@@ -279,12 +306,7 @@ impl Scene {
             static_fields: &self.static_fields,
             names: &names,
             view,
-        };
-        let value = extract(&context, &field_use.argument);
-        if let Some(value) = value.as_ref().filter(|_| is_typed) {
-            assert_type(field, definition, value);
-        }
-        value.map_or_else(|| NONE.to_owned(), |value| shown(&value))
+        })
     }
 }
 

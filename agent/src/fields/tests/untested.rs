@@ -1,25 +1,23 @@
-//! Fields whose values are tested elsewhere, or not at all.
+//! Fields whose values are tested elsewhere, and those that never have one.
 
-/// Where a field is tested, or why it is not.
+/// Where a field is tested, or why it cannot be.
 pub(super) enum Elsewhere {
     /// In this file, from the root of the repository.
     Test(&'static str),
-    /// Nowhere, for this reason.
-    Nowhere(&'static str),
     /// It never has a value, for this reason.
     NoValue(&'static str),
 }
 
-use Elsewhere::{NoValue, Nowhere, Test};
+use Elsewhere::{NoValue, Test};
 
 const NO_PLUGINS: &str = "there are no plugins, and no events that user space makes";
 const NO_STATISTICS: &str =
     "only periodic events and switches of the CPU have it, which no source here delivers";
-const NOT_CAPTURED: &str = "the kernel side does not read lists of descriptors";
 const DOCKER_EVENTS: &str =
     "only events of a Docker daemon have it, which Falco no longer delivers either";
 const NEVER_IN_FALCO: &str = "Falco gives it no value any more; it is there for old rules";
-const OF_PROC: &str = "it is read from a live process, and the reader has tests of its own";
+/// Read from a live process.
+const OF_PROC: Elsewhere = Test("tests/tests/live_process.rs");
 
 /// Every field outside of the tables of this module. Those about containers have tests of their own.
 #[rustfmt::skip] // One field a line.
@@ -34,47 +32,44 @@ pub(super) const UNTESTED: &[(&str, Elsewhere)] = &[
     ("evt.infra.docker.name", NoValue(DOCKER_EVENTS)),
     ("evt.plugininfo", NoValue(NO_PLUGINS)),
     ("evt.pluginname", NoValue(NO_PLUGINS)),
-    ("fd.cip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
-    ("fd.lip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
-    ("fd.rip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
-    ("fd.sip.name", Nowhere("the names that a resolver finds; the table that it fills is tested in state/host_names.rs")),
-    ("fd.types", NoValue("there is no table of descriptors, and procfs does not tell a socket's family")),
-    ("fdlist.cips", NoValue(NOT_CAPTURED)),
-    ("fdlist.cports", NoValue(NOT_CAPTURED)),
-    ("fdlist.names", NoValue(NOT_CAPTURED)),
-    ("fdlist.nums", NoValue(NOT_CAPTURED)),
-    ("fdlist.sips", NoValue(NOT_CAPTURED)),
-    ("fdlist.sports", NoValue(NOT_CAPTURED)),
+    ("fd.cip.name", Test("tests/tests/connect.rs")),
+    ("fd.lip.name", Test("tests/tests/connect.rs")),
+    ("fd.rip.name", Test("tests/tests/connect.rs")),
+    ("fd.sip.name", Test("tests/tests/connect.rs")),
+    ("fd.types", OF_PROC),
+    ("fs.path.resolved_name", Test("agent/src/fields/tests/mod.rs")),
+    ("fs.path.resolved_source", Test("agent/src/fields/tests/mod.rs")),
+    ("fs.path.resolved_target", Test("agent/src/fields/tests/mod.rs")),
     ("proc.exe_sha256", Test("tests/tests/executables.rs")),
-    ("proc.fdlimit", Nowhere(OF_PROC)),
-    ("proc.fdopencount", Nowhere(OF_PROC)),
-    ("proc.fdusage", Nowhere(OF_PROC)),
+    ("proc.fdlimit", OF_PROC),
+    ("proc.fdopencount", OF_PROC),
+    ("proc.fdusage", OF_PROC),
     ("proc.is_container_healthcheck", NoValue(NEVER_IN_FALCO)),
     ("proc.is_container_liveness_probe", NoValue(NEVER_IN_FALCO)),
     ("proc.is_container_readiness_probe", NoValue(NEVER_IN_FALCO)),
-    ("proc.nchilds", Nowhere(OF_PROC)),
-    ("proc.nthreads", Nowhere(OF_PROC)),
-    ("proc.stderr.name", Nowhere(OF_PROC)),
-    ("proc.stderr.type", Nowhere(OF_PROC)),
-    ("proc.stdin.name", Nowhere(OF_PROC)),
-    ("proc.stdin.type", Nowhere(OF_PROC)),
-    ("proc.stdout.name", Nowhere(OF_PROC)),
-    ("proc.stdout.type", Nowhere(OF_PROC)),
-    ("proc.vmrss", Nowhere(OF_PROC)),
-    ("proc.vmsize", Nowhere(OF_PROC)),
-    ("proc.vmswap", Nowhere(OF_PROC)),
-    ("thread.cgroup", Nowhere(OF_PROC)),
-    ("thread.cgroups", Nowhere(OF_PROC)),
+    ("proc.nchilds", OF_PROC),
+    ("proc.nthreads", OF_PROC),
+    ("proc.stderr.name", OF_PROC),
+    ("proc.stderr.type", OF_PROC),
+    ("proc.stdin.name", OF_PROC),
+    ("proc.stdin.type", OF_PROC),
+    ("proc.stdout.name", OF_PROC),
+    ("proc.stdout.type", OF_PROC),
+    ("proc.vmrss", OF_PROC),
+    ("proc.vmsize", OF_PROC),
+    ("proc.vmswap", OF_PROC),
+    ("thread.cgroup", OF_PROC),
+    ("thread.cgroups", OF_PROC),
     ("thread.cpu", NoValue(NO_STATISTICS)),
     ("thread.cpu.system", NoValue(NO_STATISTICS)),
     ("thread.cpu.user", NoValue(NO_STATISTICS)),
     ("thread.exectime", NoValue(NO_STATISTICS)),
-    ("thread.pfmajor", Nowhere(OF_PROC)),
-    ("thread.pfminor", Nowhere(OF_PROC)),
+    ("thread.pfmajor", OF_PROC),
+    ("thread.pfminor", OF_PROC),
     ("thread.totexectime", NoValue(NO_STATISTICS)),
-    ("thread.vmrss", Nowhere(OF_PROC)),
-    ("thread.vmrss.b", Nowhere(OF_PROC)),
-    ("thread.vmsize", Nowhere(OF_PROC)),
-    ("thread.vmsize.b", Nowhere(OF_PROC)),
+    ("thread.vmrss", OF_PROC),
+    ("thread.vmrss.b", OF_PROC),
+    ("thread.vmsize", OF_PROC),
+    ("thread.vmsize.b", OF_PROC),
     ("util.cnt", NoValue("a counter for Falco's own tests")),
 ];
