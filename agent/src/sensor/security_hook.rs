@@ -132,38 +132,48 @@ pub(super) fn retain_existing(kernel: &Kernel, probes: &mut Vec<Probe>) {
     }
 }
 
-/// Loads the programs; none if the kernel attaches nothing to functions.
+/// Loads the programs, but for those that the kernel refuses: some attach nothing to functions, and before 6.0 nothing to
+/// one that is passed a structure by value, as `security_path_chown`.
 pub(super) fn load(
     programs: &mut Ebpf,
     types: &aya::Btf,
     probes: &mut Vec<Probe>,
 ) -> Result<(), SensorError> {
-    all_or_none(probes, |wanted| function::load(programs, types, wanted))
+    each_that_can(probes, |probe| function::load(programs, types, &[probe]))
 }
 
-/// Attaches them; none if one cannot be.
+/// Attaches them, but for those that cannot be.
 pub(super) fn attach(programs: &mut Ebpf, probes: &mut Vec<Probe>) -> Result<(), SensorError> {
-    all_or_none(probes, |wanted| function::attach(programs, wanted))
+    each_that_can(probes, |probe| function::attach(programs, &[probe]))
 }
 
-fn all_or_none(
+/// Leaves out the programs for which `work` is refused.
+fn each_that_can(
     probes: &mut Vec<Probe>,
-    work: impl FnOnce(&[Probe]) -> Result<(), SensorError>,
+    mut work: impl FnMut(Probe) -> Result<(), SensorError>,
 ) -> Result<(), SensorError> {
-    let is_hook = |probe: &Probe| SecurityHook::of(probe).is_some();
-    let wanted: Vec<Probe> = probes.iter().copied().filter(is_hook).collect();
-    match work(&wanted) {
-        Err(error @ SensorError::Refused { .. }) => {
-            info!(
-                "no programs can be attached to the kernel's security hooks: what calls such as unlink, rename and \
-                 sendto are about is read from the programs' memory when they end"
-            );
-            debug!(%error, "refused");
-            probes.retain(|probe| !is_hook(probe));
-            Ok(())
+    let mut refused = Vec::new();
+    for probe in probes.iter().copied() {
+        if SecurityHook::of(&probe).is_none() {
+            continue;
         }
-        outcome => outcome,
+        match work(probe) {
+            Err(error @ SensorError::Refused { .. }) => {
+                debug!(%error, "refused");
+                refused.push(probe.program);
+            }
+            outcome => outcome?,
+        }
     }
+    if !refused.is_empty() {
+        info!(
+            programs = refused.join(" "),
+            "no programs can be attached to these security hooks of the kernel: what calls are about that ask them is \
+             read from the programs' memory when they end"
+        );
+        probes.retain(|probe| !refused.contains(&probe.program));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

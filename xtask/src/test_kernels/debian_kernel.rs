@@ -19,6 +19,8 @@ pub(super) struct DebianKernel {
     pub(super) is_required: bool,
     /// Whether operations of `io_uring` are seen on it: since 6.0.
     shows_io_uring: bool,
+    /// Rules that cannot fire on it.
+    pub(super) silent: &'static [&'static str],
     /// Whether sockets are bound by operations of `io_uring`: since 6.11.
     binds_by_io_uring: bool,
 }
@@ -30,6 +32,8 @@ pub(super) const KERNELS: &[DebianKernel] = &[
         suites: &["bullseye"],
         is_required: false,
         shows_io_uring: false,
+        // No program is attached to a function that is passed a structure by value, as the hook of chown is.
+        silent: &["used by chown"],
         binds_by_io_uring: false,
     },
     DebianKernel {
@@ -37,6 +41,7 @@ pub(super) const KERNELS: &[DebianKernel] = &[
         suites: &["bookworm"],
         is_required: true,
         shows_io_uring: true,
+        silent: &[],
         binds_by_io_uring: false,
     },
     DebianKernel {
@@ -44,6 +49,7 @@ pub(super) const KERNELS: &[DebianKernel] = &[
         suites: &["trixie", "bookworm-backports"],
         is_required: true,
         shows_io_uring: true,
+        silent: &[],
         binds_by_io_uring: true,
     },
 ];

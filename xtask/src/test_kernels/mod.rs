@@ -203,7 +203,7 @@ pub(crate) fn run(series: &[String], debug: bool) -> Result<()> {
         match outcome {
             Ok(transcript) => {
                 tool::say(&format!("Linux {}:", transcript.release));
-                if !report::say(&transcript, &kernel.runs()) {
+                if !report::say(&transcript, &kernel.runs(), kernel.silent) {
                     failed.push(kernel.series);
                 }
             }
